@@ -1,0 +1,215 @@
+"""Work in child processes with a memory limit and a time limit.
+
+Children are forked from one warm server process that has imported the heavy libraries, so a new child costs
+milliseconds. Whatever happens to a child (out of memory, endless loop, crash) becomes an `Outcome`; the parent goes on.
+Results come in the order in which they finish.
+"""
+
+import os
+import resource
+import signal
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import Any, Generic, Literal, TypeVar
+
+Argument = TypeVar("Argument")
+Value = TypeVar("Value")
+OutcomeStatus = Literal["done", "error", "timeout", "out_of_memory", "crashed"]
+
+# Words of a variable's name that mark a secret: children get none of them.
+_SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "API_KEY")
+_PRELOAD_SECONDS = 120.0
+_STARTED = "started"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one child may use: bytes above what the warm server holds, and seconds a task."""
+
+    memory_bytes: int
+    seconds: float
+    tasks_per_process: int | None = None  # None = as many as come
+
+
+@dataclass(frozen=True)
+class Task(Generic[Argument]):
+    """One call: `key` names it in outcomes, `argument` goes to the function."""
+
+    key: str
+    argument: Argument
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Value]):
+    """What became of one task. `value` is None unless `status` is "done"; `detail` is the error's text."""
+
+    key: str
+    status: OutcomeStatus
+    value: Value | None
+    detail: str
+    seconds: float
+
+
+def run_tasks(
+    function: Callable[[Argument], Value],
+    tasks: Iterable[Task[Argument]],
+    *,
+    workers: int,
+    limits: Limits,
+    preload: Sequence[str] = (),
+) -> Generator[Outcome[Value], None, None]:
+    """Call `function` (a module-level function) on every task's argument and yield each outcome as it ends.
+
+    `preload` names modules that the warm server imports once before the first child. Abandoning the iterator, an
+    exception in the caller and Ctrl-C all end the children.
+    """
+    context = get_context("forkserver")
+    if preload:
+        context.set_forkserver_preload([*preload])
+    waiting = deque(tasks)
+    pool: list[_Child] = []
+    try:
+        while waiting or pool:
+            while waiting and len(pool) < workers:
+                pool.append(_Child(context, function, limits))
+                pool[-1].give(waiting.popleft())
+            ready = wait([child.connection for child in pool], timeout=_next_deadline(pool))
+            for child in [*pool]:
+                outcome = child.collect(child.connection in ready)
+                if outcome is None:
+                    continue
+                yield outcome
+                if waiting and child.usable():
+                    child.give(waiting.popleft())
+                else:
+                    pool.remove(child)
+                    child.end()
+    finally:
+        for child in pool:
+            child.end()
+
+
+class _Child:
+    """One child process and the task it works on."""
+
+    def __init__(self, context: ForkServerContext, function: Callable[[Any], Any], limits: Limits) -> None:
+        self.connection, theirs = context.Pipe()
+        self._limits = limits
+        self._process: ForkServerProcess = context.Process(
+            target=_serve, args=(theirs, function, limits.memory_bytes), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self._tasks_done = 0
+        self._task: Task[Any] | None = None
+        self._given_at = 0.0
+        self._healthy = True
+
+    @property
+    def deadline(self) -> float:
+        """The moment at which the current task is over time. A new child may still be waiting for the server."""
+        return self._given_at + self._limits.seconds + (0.0 if self._tasks_done else _PRELOAD_SECONDS)
+
+    def give(self, task: Task[Any]) -> None:
+        self._task, self._given_at = task, time.monotonic()
+        with suppress(BrokenPipeError):  # a child that died idle is found by `collect`
+            self.connection.send(task.argument)
+
+    def collect(self, ready: bool) -> Outcome[Any] | None:
+        """Return the outcome of the current task if there is one: an answer, a death or a passed deadline."""
+        assert self._task is not None
+        if not ready:
+            if time.monotonic() < self.deadline:
+                return None
+            return self._lost("timeout", f"no answer in {self._limits.seconds:g} s", self._limits.seconds)
+        try:
+            message = self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            return self._lost("crashed", self._death(), time.monotonic() - self._given_at)
+        if message == _STARTED:
+            # The clock starts when the child has the task, not while the server still imports.
+            self._given_at = time.monotonic()
+            self._tasks_done += 1
+            return None
+        status, payload, seconds = message
+        value, detail = (payload, "") if status == "done" else (None, payload)
+        return Outcome(self._task.key, status, value, detail, seconds)
+
+    def usable(self) -> bool:
+        limit = self._limits.tasks_per_process
+        return self._healthy and (limit is None or self._tasks_done < limit)
+
+    def end(self) -> None:
+        self.connection.close()
+        self._process.kill()
+        self._process.join()
+
+    def _lost(self, status: OutcomeStatus, detail: str, seconds: float) -> Outcome[Any]:
+        """Return the outcome of a task whose child is of no more use."""
+        assert self._task is not None
+        self._healthy = False
+        return Outcome(self._task.key, status, None, detail, seconds)
+
+    def _death(self) -> str:
+        self._process.join(timeout=5)
+        code = self._process.exitcode
+        if code is not None and code < 0:
+            return f"the child was killed by {signal.Signals(-code).name}"
+        return f"the child ended with status {code}"
+
+
+def _next_deadline(pool: list[_Child]) -> float:
+    return max(0.0, min(child.deadline for child in pool) - time.monotonic())
+
+
+def _serve(connection: Connection, function: Callable[[Any], Any], memory_bytes: int) -> None:
+    """Answer tasks until the parent closes the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    _forget_secrets()
+    limit_memory(memory_bytes)
+    while True:
+        try:
+            argument = connection.recv()
+        except (EOFError, ConnectionResetError):
+            return
+        connection.send(_STARTED)
+        started = time.monotonic()
+        status, payload = _call(function, argument)
+        connection.send((status, payload, time.monotonic() - started))
+
+
+def _call(function: Callable[[Any], Any], argument: Any) -> tuple[OutcomeStatus, Any]:
+    """Call the function; any exception becomes a status and its text.
+
+    The one guarded boundary of the engine: a third-party constructor can raise anything.
+    """
+    try:
+        return "done", function(argument)
+    except MemoryError as error:
+        return "out_of_memory", f"MemoryError: {error}"
+    except Exception as error:  # noqa: BLE001  # see the docstring
+        text = "".join(traceback.format_exception_only(error)).strip()
+        return ("out_of_memory" if _is_allocation_failure(text) else "error"), text
+
+
+def _is_allocation_failure(text: str) -> bool:
+    return "can't allocate memory" in text or "out of memory" in text.lower()
+
+
+def _forget_secrets() -> None:
+    for name in [name for name in os.environ if any(word in name.upper() for word in _SECRET_WORDS)]:
+        del os.environ[name]
+
+
+def limit_memory(extra_bytes: int) -> None:
+    """Let this process allocate at most `extra_bytes` more private memory than it has now (RLIMIT_DATA, Linux)."""
+    with open("/proc/self/status", encoding="ascii") as status:
+        held = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData:"))
+    resource.setrlimit(resource.RLIMIT_DATA, (held + extra_bytes, held + extra_bytes))

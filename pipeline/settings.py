@@ -1,0 +1,190 @@
+"""Settings: `pipeline.toml`, overridden by ARBORIST_* variables, overridden by flags.
+
+Defaults stand in `pipeline.toml` alone; this module gives each setting its type, its range and its meaning.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.sources import InitSettingsSource
+
+from pipeline.errors import UsageError, unknown_name
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULTS_FILE = ROOT / "pipeline.toml"
+ENVIRONMENT_PREFIX = "ARBORIST_"
+
+_MULTIPLES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12}
+
+
+def parse_quantity(value: Any) -> Any:
+    """Turn "200M" or "1.5G" into an integer; anything that is not such a text passes through to be judged by type."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGBT]?)\s*", value.upper())
+    if match is None:
+        raise ValueError("no number such as 200M, 1.5G or 4000")
+    return int(float(match[1]) * _MULTIPLES[match[2]])
+
+
+def parse_list(value: Any) -> Any:
+    """Turn "a,b" into ["a", "b"]; a list passes through."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+Quantity = Annotated[int, BeforeValidator(parse_quantity), Field(gt=0)]
+Names = Annotated[tuple[str, ...], BeforeValidator(parse_list), Field(min_length=1)]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
+Ratios = Annotated[tuple[Ratio, ...], BeforeValidator(parse_list), Field(min_length=1)]
+SourceChoice = Literal["auto", "hub", "builtin", "reference", "directory"]
+
+
+class Settings(BaseSettings):
+    """Every setting of the project; a field's description is its help text, with its unit."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid")
+
+    store: Path = Field(description="path of the DuckDB store")
+    output_dir: Path = Field(description="folder that receives the report")
+    source: SourceChoice = Field(description="where models are listed: auto|hub|builtin|reference|directory")
+    directory: str = Field(description="folder of checkpoints or config.json files, for --source directory")
+    offline: bool = Field(description="never ask the Hub")
+    engine: Literal["local"] = Field(description="what runs the work: local")
+    workers: int = Field(ge=0, le=512, description="child processes; 0 = one a core")
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = Field(
+        description="where pruning computes: auto|cpu|cuda|cuda:i"
+    )
+    seed: int = Field(ge=0, description="seed of everything random")
+
+    tasks: Names = Field(description="Hub tasks, comma-separated")
+    limit: int = Field(gt=0, description="models a task")
+    model_seconds: float = Field(gt=0, description="time limit to build one model, seconds")
+    model_memory: Quantity = Field(description="memory that building one model may add, bytes (1200M, 2G)")
+    max_modules: int = Field(gt=0, description="a config that would build more modules is refused")
+    hub_seconds: float = Field(gt=0, description="time limit of one request to the Hub, seconds")
+
+    dedup_strategy: Literal["name", "architecture", "both"] = Field(description="families by name|architecture|both")
+    similarity_threshold: Fraction = Field(description="similarity that joins two structures, fraction in [0, 1]")
+
+    methods: Names = Field(description="pruning methods, comma-separated")
+    ratios: Ratios = Field(description="shares of the prunable part to remove, fractions in (0, 1), comma-separated")
+    seeds: int = Field(gt=0, description="repetitions of what is random")
+    max_params: Quantity = Field(description="larger models are not pruned, parameters (200M, 1.5B)")
+    evaluation_windows: int = Field(gt=0, description="held-out windows behind every perplexity")
+    calibration_windows: int = Field(gt=0, description="windows that calibrated methods see")
+    window_tokens: int = Field(gt=1, description="longest window, tokens")
+    latency_repeats: int = Field(gt=0, description="timed forward passes behind a median")
+    experiment_seconds: float = Field(gt=0, description="time limit of one experiment, seconds")
+    experiment_memory: Quantity = Field(description="memory that one experiment may add, bytes (4G)")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take flags first, then the environment (lists written with commas, not JSON), then the files."""
+        arguments = init_settings.init_kwargs if isinstance(init_settings, InitSettingsSource) else {}
+        file_values = arguments.get("file_values", {})
+        flags = {name: value for name, value in arguments.items() if name != "file_values"}
+        environment = _PlainEnvironment(settings_cls)
+        return InitSettingsSource(settings_cls, flags), environment, InitSettingsSource(settings_cls, file_values)
+
+    @property
+    def worker_count(self) -> int:
+        """Return the number of child processes: as set, or one for each core this process may use."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+
+class _PlainEnvironment(EnvSettingsSource):
+    """Environment values as plain text: the field's own parser reads lists."""
+
+    def prepare_field_value(self, field_name: str, field: FieldInfo, value: Any, value_is_complex: bool) -> Any:
+        return value
+
+
+@cache
+def default_groups() -> dict[str, dict[str, Any]]:
+    """Return the tables of `pipeline.toml`: common, and one a stage."""
+    return tomllib.loads(DEFAULTS_FILE.read_text(encoding="utf-8"))
+
+
+@cache
+def default_values() -> dict[str, Any]:
+    """Return the values of `pipeline.toml` by setting."""
+    return {name: value for group in default_groups().values() for name, value in group.items()}
+
+
+@cache
+def group_of(name: str) -> str:
+    """Return the table of `pipeline.toml` in which a setting stands."""
+    return next(group for group, values in default_groups().items() if name in values)
+
+
+def load_settings(flags: Mapping[str, Any] | None = None, config_file: Path | None = None) -> Settings:
+    """Return the settings from files, environment and flags.
+
+    `flags` maps setting names to given values; None means not given. Raises `UsageError` that names the flag, what was
+    expected and what was given.
+    """
+    values = dict(default_values())
+    if config_file is not None:
+        values.update(_read_config_file(config_file))
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    try:
+        return Settings(file_values=values, **given)  # pyright: ignore[reportCallIssue]  # consumed by the sources above
+    except ValidationError as error:
+        raise UsageError("\n".join(_explain(problem) for problem in error.errors())) from error
+
+
+def flag(name: str) -> str:
+    """Return the command-line flag of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def _read_config_file(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"--config: expected a readable TOML file, got {str(path)!r} ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"--config: {str(path)!r} is no valid TOML: {error}") from error
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat.update(value if isinstance(value, dict) else {name: value})
+    for name in flat:
+        if name not in Settings.model_fields:
+            raise unknown_name(f"setting in {path}", name, Settings.model_fields)
+    return flat
+
+
+def _explain(problem: Any) -> str:
+    """Return one sentence for one pydantic problem: flag, expected, given, near matches."""
+    name = str(problem["loc"][0])
+    given = problem.get("input")
+    shown = ", ".join(map(str, given)) if isinstance(given, list | tuple) else given
+    choices = _choices(name)
+    if choices:
+        return f"{flag(name)}: {unknown_name('value', str(shown), choices)}"
+    field = Settings.model_fields[name]
+    reason = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{flag(name)}: expected {field.description}; got {shown!r} ({reason})"
+
+
+def _choices(name: str) -> tuple[str, ...]:
+    annotation = Settings.model_fields[name].annotation
+    return get_args(annotation) if get_origin(annotation) is Literal else ()

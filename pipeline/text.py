@@ -1,0 +1,25 @@
+"""Text from outside, made safe to print on a terminal or in a log."""
+
+import re
+
+# C0 and C1 control characters, and the Unicode marks that reorder or hide text.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def printable(text: str, limit: int = 400) -> str:
+    """Return `text` on one line: control characters written as escapes, at most `limit` characters.
+
+    A line that starts with `::` is a command to GitHub's log reader, so a leading colon pair is spaced out.
+    """
+    line = _UNPRINTABLE.sub(lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
+    if line.lstrip().startswith("::"):
+        line = line.replace("::", ": :", 1)
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return "1 model", "2 models", "3 families"."""
+    if number == 1:
+        return f"1 {noun}"
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {plural}"
