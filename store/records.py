@@ -1,0 +1,291 @@
+"""One frozen dataclass a table; fields are the table's columns in its order (a test compares them with schema.sql)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+SourceName = Literal["hub", "builtin", "directory", "reference"]
+ExtractionStatus = Literal["extracted", "skipped", "failed"]
+# The closed list of reasons why a model was not extracted (DESIGN 5).
+ExtractionReason = Literal[
+    "component",
+    "gated",
+    "not_found",
+    "no_config",
+    "no_weights",
+    "pickle_only",
+    "bad_header",
+    "header_too_big",
+    "bad_config",
+    "remote_code",
+    "unknown_type",
+    "missing_dependency",
+    "incomplete_config",
+    "config_too_big",
+    "timeout",
+    "out_of_memory",
+    "rate_limited",
+    "network",
+]
+ExperimentStatus = Literal["done", "refused", "failed"]
+ExperimentReason = Literal[
+    "unsupported", "ratio_too_small", "timeout", "out_of_memory", "crashed", "not_finite", "error"
+]
+RunStatus = Literal["running", "done", "failed", "interrupted"]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A row of `runs`."""
+
+    run_id: str
+    stage: str
+    started_at: datetime
+    finished_at: datetime | None
+    status: RunStatus
+    input_hash: str | None
+    config_json: str
+    versions_json: str
+    git_commit: str | None
+    detail: str | None
+
+
+@dataclass(frozen=True)
+class SightingRecord:
+    """A row of `sightings`."""
+
+    run_id: str
+    model_id: str
+    source: SourceName
+    revision: str
+    task: str | None = None
+    library: str | None = None
+    downloads: int | None = None
+    likes: int | None = None
+    license: str | None = None
+    base_model: str | None = None
+    base_model_relation: str | None = None
+    gated: bool | None = None
+    tags: tuple[str, ...] | None = None
+    has_weights: bool | None = None
+    location: str | None = None
+    created_at: datetime | None = None
+    last_modified: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ExtractionRecord:
+    """A row of `extractions`."""
+
+    run_id: str
+    model_id: str
+    source: SourceName
+    revision: str
+    status: ExtractionStatus
+    reason: ExtractionReason | None
+    reader: str
+    detail: str | None
+    seconds: float
+    bytes_downloaded: int = 0
+    requests: int = 0
+    structure_id: str | None = None
+    config_hash: str | None = None
+    model_type: str | None = None
+    architecture: str | None = None
+
+
+@dataclass(frozen=True)
+class StructureRecord:
+    """A row of `extracted_structures`."""
+
+    run_id: str
+    structure_id: str
+    provenance: Literal["config", "header"]
+    n_modules: int
+    n_parameters: int
+    n_layers: int
+    hidden_size: int | None
+    max_depth: int
+
+
+@dataclass(frozen=True)
+class ModuleRecord:
+    """A row of `modules`."""
+
+    structure_id: str
+    position: int
+    path: str
+    parent: str | None
+    depth: int
+    block: str
+    class_name: str
+    kind: str
+    n_parameters: int
+    parameter_shapes: str
+    repeats: int
+    input_shape: str | None = None
+    output_shape: str | None = None
+
+
+@dataclass(frozen=True)
+class TraitRecord:
+    """A row of `traits`."""
+
+    structure_id: str
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class FingerprintRecord:
+    """A row of `fingerprints`."""
+
+    run_id: str
+    structure_id: str
+    hash_version: int
+    exact_hash: str
+    layout_hash: str
+    family_hash: str
+
+
+@dataclass(frozen=True)
+class NameRecord:
+    """A row of `names`."""
+
+    run_id: str
+    model_id: str
+    source: SourceName
+    base_name: str
+    base_name_simple: str
+    owner: str | None
+    version: str | None
+    size: str | None
+    variant: str | None
+    evidence: Literal["base_model", "model_type", "name"]
+
+
+@dataclass(frozen=True)
+class SimilarityRecord:
+    """A row of `similarities`."""
+
+    run_id: str
+    structure_a: str
+    structure_b: str
+    similarity: float
+    shared: float
+    total: float
+    method: str
+    version: int
+
+
+@dataclass(frozen=True)
+class FamilyRecord:
+    """A row of `families`."""
+
+    run_id: str
+    strategy: Literal["name", "architecture", "both"]
+    threshold: float
+    family_id: str
+    model_id: str
+    source: SourceName
+    is_representative: bool
+    similarity_to_representative: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class RepresentativeRecord:
+    """A row of `representatives`."""
+
+    run_id: str
+    family_id: str
+    model_id: str
+    source: SourceName
+    revision: str
+    rank: int
+    objective: Literal["smallest-with-weights", "most-downloaded"]
+    has_weights: bool
+    n_parameters: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class RedundancyRecord:
+    """A row of `redundancy`."""
+
+    run_id: str
+    model_id: str
+    revision: str
+    analysis: str
+    version: int
+    component: str
+    value: float
+    unit: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class ExperimentRecord:
+    """A row of `experiments`."""
+
+    run_id: str
+    experiment_key: str
+    model_id: str
+    source: SourceName
+    revision: str
+    method: str
+    method_version: int
+    scope: Literal["none", "weight", "neuron", "head", "layer", "factorisation"]
+    ratio: float
+    seed: int
+    calibration: str | None
+    evaluation: str
+    device: str
+    status: ExperimentStatus
+    reason: ExperimentReason | None
+    detail: str | None
+    seconds: float
+    git_commit: str | None
+
+
+@dataclass(frozen=True)
+class MetricRecord:
+    """A row of `metrics`."""
+
+    run_id: str
+    experiment_key: str
+    metric: str
+    value: float
+    unit: str
+    n: int
+    ci_low: float | None = None
+    ci_high: float | None = None
+
+
+@dataclass(frozen=True)
+class SampleRecord:
+    """A row of `samples`."""
+
+    run_id: str
+    experiment_key: str
+    prompt: str
+    text: str
+
+
+TABLES: dict[type, str] = {
+    RunRecord: "runs",
+    SightingRecord: "sightings",
+    ExtractionRecord: "extractions",
+    StructureRecord: "extracted_structures",
+    ModuleRecord: "modules",
+    TraitRecord: "traits",
+    FingerprintRecord: "fingerprints",
+    NameRecord: "names",
+    SimilarityRecord: "similarities",
+    FamilyRecord: "families",
+    RepresentativeRecord: "representatives",
+    RedundancyRecord: "redundancy",
+    ExperimentRecord: "experiments",
+    MetricRecord: "metrics",
+    SampleRecord: "samples",
+}
