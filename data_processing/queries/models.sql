@@ -1,0 +1,21 @@
+-- One row a model: its newest revision, what became of it and the size of its structure.
+SELECT
+    model.source,
+    model.model_id,
+    model.revision,
+    model.downloads,
+    model.base_model,
+    model.base_model_relation,
+    coalesce(model.has_weights, false) AS has_weights,
+    extraction.reason,
+    extraction.structure_id,
+    extraction.model_type,
+    structure.n_parameters
+FROM models AS model
+LEFT JOIN current_extractions AS extraction USING (source, model_id, revision)
+LEFT JOIN extracted_structures AS structure USING (structure_id)
+QUALIFY row_number() OVER (
+    PARTITION BY model.source, model.model_id
+    ORDER BY model.last_seen_run DESC, model.revision DESC
+) = 1
+ORDER BY model.source, model.model_id

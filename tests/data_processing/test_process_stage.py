@@ -1,0 +1,218 @@
+"""The stage on a small store: what it writes, that it writes once, and that an interruption changes nothing."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from data_processing import corpus, stage
+from data_processing.__main__ import app
+from pipeline.errors import UsageError
+from pipeline.progress import PlainProgress
+from pipeline.settings import load_settings
+from store import Query, Store
+from store.records import ExtractionRecord, ModuleRecord, SightingRecord, StructureRecord
+from tests.data_processing.trees import Module, decoder, encoder, rows_of
+
+TREES: dict[str, Module] = {
+    "llama": decoder(),
+    "mistral": decoder(width=16, heads=2),
+    "qwen2": decoder(bias=True),
+    "bert": encoder(),
+    "a/bert-plus": encoder(layers=6, extra_norm=True),
+}
+TABLES = ("fingerprints", "names", "similarities", "families", "representatives")
+
+
+def fill(store: Store, names: list[str], run_id: str = "r1") -> None:
+    sightings, extractions, structures, modules = [], [], [], []
+    for name in names:
+        structure_id = f"s-{name}" if name in TREES else None
+        sightings.append(SightingRecord(run_id, name, "hub", "1", downloads=5, has_weights=name == "mistral"))
+        extractions.append(_extraction(run_id, name, structure_id))
+        if structure_id is not None:
+            structures.append(StructureRecord(run_id, structure_id, "config", 1, 100 + len(name), 4, 8, 5))
+            modules += _module_records(TREES[name], structure_id)
+    store.insert(sightings, extractions, structures, modules)
+
+
+def _extraction(run_id: str, name: str, structure_id: str | None) -> ExtractionRecord:
+    status, reason = ("extracted", None) if structure_id else ("skipped", "gated")
+    return ExtractionRecord(run_id, name, "hub", "1", status, reason, "config", None, 0.1, structure_id=structure_id)
+
+
+def _module_records(tree: Module, structure_id: str) -> list[ModuleRecord]:
+    return [
+        ModuleRecord(
+            structure_id=structure_id,
+            position=row.position,
+            path=row.path,
+            parent=row.parent,
+            depth=row.path.count(".") + 1,
+            block="base",
+            class_name="Any",
+            kind=row.kind,
+            n_parameters=0,
+            parameter_shapes=row.parameter_shapes,
+            repeats=row.repeats,
+        )
+        for row in rows_of(tree, structure_id)
+    ]
+
+
+def content(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+    return {table: sorted(store.rows(f"SELECT * EXCLUDE (run_id) FROM {table}"), key=repr) for table in TABLES}
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with Store.open(None) as opened:
+        fill(opened, [*TREES, "b/llama-gated"])
+        yield opened
+
+
+SETTINGS = load_settings({"similarity_threshold": 0.8})
+PROGRESS = PlainProgress()
+
+
+def test_families_representatives_and_counts(store: Store) -> None:
+    report = stage.run(store, SETTINGS, PROGRESS)
+    rows = store.rows(
+        "SELECT family_id, model_id, is_representative, similarity_to_representative FROM current_families"
+    )
+    found = {model_id: (family_id, chosen, similarity) for family_id, model_id, chosen, similarity in rows}
+    assert found["llama"] == ("llama", False, 1.0)
+    assert found["mistral"] == ("llama", True, 1.0)
+    assert found["b/llama-gated"] == ("llama", False, None)
+    assert found["qwen2"][0] == "qwen2"
+    assert found["a/bert-plus"][0] == found["bert"][0] == "bert"
+    assert report.counts["models without structure"] == 1
+    assert report.counts["families"] == 3
+    assert report.counts["families with weights"] == 1
+    first = store.rows("SELECT model_id, objective FROM current_representatives WHERE rank = 1 ORDER BY model_id")
+    assert first == [
+        ("bert", "most-downloaded"),
+        ("mistral", "smallest-with-weights"),
+        ("qwen2", "most-downloaded"),
+    ]
+
+
+def test_the_same_again_writes_nothing(store: Store) -> None:
+    stage.run(store, SETTINGS, PROGRESS)
+    before = store.rows("SELECT * FROM runs"), content(store)
+    assert stage.run(store, SETTINGS, PROGRESS).counts == {}
+    assert (store.rows("SELECT * FROM runs"), content(store)) == before
+
+
+def test_a_run_killed_before_or_after_its_transaction_ends_like_an_undisturbed_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KilledError(BaseException):
+        pass
+
+    insert = store.insert
+
+    def die_before(*_: Any) -> None:
+        raise KilledError
+
+    def die_after(*batches: Any) -> None:
+        insert(*batches)
+        raise KilledError
+
+    for death in (die_before, die_after):
+        monkeypatch.setattr(store, "insert", death)
+        with pytest.raises(KilledError):
+            stage.run(store, SETTINGS, PROGRESS)
+        monkeypatch.undo()
+    stage.run(store, SETTINGS, PROGRESS)
+    with Store.open(None) as undisturbed:
+        fill(undisturbed, [*TREES, "b/llama-gated"])
+        stage.run(undisturbed, SETTINGS, PROGRESS)
+        assert content(store) == content(undisturbed)
+
+
+def test_new_models_add_only_what_is_new(store: Store) -> None:
+    with Store.open(None) as growing:
+        fill(growing, ["llama", "bert"])
+        stage.run(growing, SETTINGS, PROGRESS)
+        fill(growing, ["mistral", "qwen2", "a/bert-plus", "b/llama-gated"], "r2")
+        report = stage.run(growing, SETTINGS, PROGRESS)
+        assert report.counts["structures newly fingerprinted"] == 3
+        stage.run(store, SETTINGS, PROGRESS)
+        for table in ("fingerprints", "similarities"):
+            assert content(growing)[table] == content(store)[table]
+
+
+def test_another_threshold_stores_no_pair_twice(store: Store) -> None:
+    stage.run(store, SETTINGS, PROGRESS)
+    stage.run(store, load_settings({"similarity_threshold": 0.1}), PROGRESS)
+    pairs = store.rows("SELECT structure_a, structure_b FROM similarities")
+    assert len(pairs) == len(set(pairs)) > 1
+    assert all(one < other for one, other in pairs)
+
+
+def test_the_plan_says_what_is_new_and_then_nothing(store: Store) -> None:
+    assert stage.plan(store, SETTINGS).steps[0] == "fingerprint 5 new structures of 5"
+    stage.run(store, SETTINGS, PROGRESS)
+    assert stage.plan(store, SETTINGS).steps == ("nothing: models and settings are as in the last run",)
+
+
+def test_an_empty_store_is_a_usage_error_but_can_be_planned_for() -> None:
+    with Store.open(None) as empty:
+        with pytest.raises(UsageError, match=r"--extract"):
+            stage.run(empty, SETTINGS, PROGRESS)
+        assert len(stage.plan(empty, SETTINGS).steps) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "parameters"),
+    [
+        (corpus.MODELS, {}),
+        (corpus.MODULES, {"structures": ["s"]}),
+        (corpus.FINGERPRINTS, {"version": 1}),
+        (corpus.STORED_PAIRS, {"method": "m", "version": 1}),
+        (corpus.FAMILIES, {"top": 3}),
+    ],
+    ids=lambda value: value.path.stem if isinstance(value, Query) else "",
+)
+def test_queries_describe_as_their_rows(query: Query[Any], parameters: dict[str, Any]) -> None:
+    with Store.open(None) as empty:
+        cursor = empty.connection.execute(f"DESCRIBE {query.sql()}", parameters or None)
+        assert [row[0] for row in cursor.fetchall()] == [field.name for field in fields(query.row)]
+
+
+def test_every_query_file_is_described() -> None:
+    described = {value.path.name for value in vars(corpus).values() if isinstance(value, Query)}
+    assert described == {path.name for path in Path(corpus.__file__).with_name("queries").glob("*.sql")}
+
+
+@pytest.fixture
+def file_store(tmp_path: Path) -> str:
+    path = tmp_path / "a.duckdb"
+    with Store.open(path) as opened:
+        fill(opened, [*TREES, "b/llama-gated"])
+    return str(path)
+
+
+def test_commands(file_store: str) -> None:
+    runner = CliRunner()
+    before = runner.invoke(app, ["families", "--store", file_store])
+    assert before.exit_code == 1 and "data_processing run" in before.stderr
+    assert runner.invoke(app, ["run", "--store", file_store]).exit_code == 0
+    families = runner.invoke(app, ["families", "--store", file_store, "--top", "1"])
+    assert re.search(r"3 +llama +\(mistral\*\)", families.stdout)
+    similar = runner.invoke(app, ["similar", "llama", "--store", file_store, "-k", "2"])
+    assert "1.000  mistral  (same family hash)" in similar.stdout
+    assert "only in qwen2: self_attn.k_proj: Linear(bias, weight)" in similar.stdout
+
+
+def test_unknown_and_unextracted_models_are_usage_errors(file_store: str) -> None:
+    runner = CliRunner()
+    unknown = runner.invoke(app, ["similar", "lama", "--store", file_store])
+    assert unknown.exit_code == 2 and "Did you mean llama" in unknown.stderr
+    gated = runner.invoke(app, ["similar", "b/llama-gated", "--store", file_store])
+    assert gated.exit_code == 2 and "gated" in gated.stderr
