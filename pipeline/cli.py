@@ -4,6 +4,7 @@ Exit status: 0 done, 1 a stage failed, 2 bad usage, 130 stopped by Ctrl-C (what 
 """
 
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -77,7 +78,8 @@ def run_command(body: Callable[[], None], progress: Progress) -> None:
         progress.error("stopped; everything finished is kept, the same command goes on from there")
         raise typer.Exit(130) from error
     except BrokenPipeError as error:
-        sys.stderr.close()
+        # Nobody reads standard output any more: what is still buffered goes nowhere instead of failing again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from error
     finally:
         progress.close()

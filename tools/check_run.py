@@ -20,14 +20,14 @@ Check = Callable[[Store, Path], tuple[bool, str]]
 
 def every_type_has_one_outcome(store: Store, _: Path) -> tuple[bool, str]:
     """One extraction row for each registered type, with a reason from the closed list."""
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+    from transformers import CONFIG_MAPPING
 
     rows = store.rows("SELECT model_id, reason FROM current_extractions WHERE source = 'builtin'")
     unknown = {reason for _, reason in rows} - {None, *get_args(ExtractionReason)}
-    same = sorted(model for model, _ in rows) == sorted(CONFIG_MAPPING_NAMES)
+    same = sorted(model for model, _ in rows) == sorted(CONFIG_MAPPING.keys())
     return (
         same and not unknown,
-        f"{len(rows)} rows for {len(CONFIG_MAPPING_NAMES)} types, unknown reasons: {unknown or 'none'}",
+        f"{len(rows)} rows for {len(CONFIG_MAPPING)} types, unknown reasons: {unknown or 'none'}",
     )
 
 

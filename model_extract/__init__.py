@@ -1,0 +1,1 @@
+"""Stage 1: lists models and reads their structure without their weights."""

@@ -1,0 +1,61 @@
+"""Checkpoints and configs in folders: what is there, and a hash of the content that stands for a revision."""
+
+from hashlib import blake2b
+from pathlib import Path
+
+from model_extract.config import CONFIG_BYTES, parse_config
+from model_extract.failures import UnreadableError
+from model_extract.listing import Config
+from store.provenance import HASH_BYTES
+
+CONFIG_NAME = "config.json"
+PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt")
+_WHOLE_BYTES = 64_000_000  # files up to this size are hashed whole
+_END_BYTES = 1_000_000  # of larger files the size, the beginning (a safetensors header) and the end
+
+
+def weight_files(folder: Path, root: Path) -> list[Path]:
+    """Return the safetensors files of a folder, sorted; links that leave `root` are left out."""
+    return sorted(path for path in folder.glob("*.safetensors") if is_inside(path, root))
+
+
+def is_inside(path: Path, root: Path) -> bool:
+    """Return whether a path is a file and still lies in `root` once links are followed; `root` is resolved."""
+    try:
+        return path.is_file() and path.resolve(strict=True).is_relative_to(root)
+    except (OSError, RuntimeError):  # RuntimeError: a loop of links
+        return False
+
+
+def content_revision(files: list[Path]) -> str:
+    """Return a hash of the names and contents of files. Raises `OSError`."""
+    digest = blake2b(digest_size=HASH_BYTES)
+    for path in files:
+        size = path.stat().st_size
+        digest.update(f"{path.name}\0{size}\0".encode("utf-8", "surrogateescape"))
+        with path.open("rb") as file:
+            if size <= _WHOLE_BYTES:
+                digest.update(file.read())
+            else:
+                digest.update(file.read(_END_BYTES))
+                file.seek(-_END_BYTES, 2)
+                digest.update(file.read())
+    return digest.hexdigest()
+
+
+def read_config_file(location: Path) -> Config:
+    """Return the config in a file, or in the config.json of a folder. Raises `UnreadableError`."""
+    path = location / CONFIG_NAME if location.is_dir() else location
+    try:
+        with path.open("rb") as file:
+            return Config(parse_config(file.read(CONFIG_BYTES + 1)))
+    except FileNotFoundError as error:
+        raise UnreadableError(*_why_no_config(location)) from error
+    except OSError as error:
+        raise UnreadableError("bad_config", f"cannot be read: {error.strerror}") from error
+
+
+def _why_no_config(folder: Path) -> tuple:
+    if folder.is_dir() and not any(folder.glob("*.safetensors")):
+        return "pickle_only", "pickled weights without a config.json; pickles are never opened"
+    return "no_config", "no config.json"

@@ -1,0 +1,228 @@
+"""config.json -> transformers class -> module tree, on torch's meta device: whole trees, no weights, no remote code.
+
+Runs in a child process with limits. torch.device("meta"): https://pytorch.org/docs/stable/meta.html
+"""
+
+import importlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from model_extract.auto_classes import class_names, registered_types
+from model_extract.config import OWN_CODE
+from model_extract.failures import UnreadableError
+from model_extract.reading import Reader, ReadRequest, Refusal, Structure
+from model_extract.size import check_counts, module_limit
+from model_extract.traits import read_traits, text_config, value_of
+from model_extract.tree import (
+    Node,
+    check_count,
+    count_modules,
+    depth,
+    fold,
+    longest_block_run,
+    module_rows,
+    read_tree,
+)
+from store.provenance import content_hash
+from store.records import ExtractionReason, StructureRecord
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PROVENANCE = "config"
+_CLASS_NAME = re.compile(r"[A-Za-z]\w{0,127}", re.ASCII)
+# How Python says that a value is not there.
+_MISSING_VALUE = re.compile(r"NoneType|has no attribute|needs? to be specified|must be specified|missing \d+ required")
+_PACKAGE = re.compile(r"requires? the (?P<needed>[\w.-]+) library|No module named '(?P<absent>[\w.-]+)'")
+
+
+def read(request: ReadRequest) -> Structure | Refusal:
+    """Return the structure that a canonical config builds, or why it builds none."""
+    try:
+        _check_type(request.config)
+        check_counts(request.config, request.max_modules)
+        return _build_first(request)
+    except UnreadableError as error:
+        return Refusal(error.reason, error.detail)
+
+
+READER = Reader(name="meta-device", read=read, preload=("torch", "transformers.models.auto.modeling_auto", __name__))
+
+
+def describe(model: "nn.Module", config: Any, note: str | None) -> Structure:
+    """Return the folded structure of a built model.
+
+    Raises `MiscountError` when the rows' parameters do not add up to the model's.
+    """
+    tree = read_tree(model)
+    folded = fold(tree)
+    n_parameters = sum(parameter.numel() for parameter in model.parameters())
+    check_count(folded, n_parameters)
+    traits = read_traits(model, config, tree)
+    hidden_size = _hidden_size(config)
+    structure_id = content_hash([PROVENANCE, [vars(row) for row in module_rows(folded, "")], traits, hidden_size])
+    return Structure(
+        summary=_summary(structure_id, folded, n_parameters, hidden_size),
+        modules=tuple(module_rows(folded, structure_id)),
+        traits=traits,
+        architecture=type(model).__name__,
+        note=note,
+    )
+
+
+def _summary(structure_id: str, folded: Node, n_parameters: int, hidden_size: int | None) -> StructureRecord:
+    return StructureRecord(
+        run_id="",
+        structure_id=structure_id,
+        provenance=PROVENANCE,
+        n_modules=count_modules(folded),
+        n_parameters=n_parameters,
+        n_layers=longest_block_run(folded),
+        hidden_size=hidden_size,
+        max_depth=depth(folded),
+    )
+
+
+def _hidden_size(config: Any) -> int | None:
+    value = value_of(text_config(config), "hidden_size")
+    return value if isinstance(value, int) else None
+
+
+def _check_type(config: dict[str, Any]) -> None:
+    model_type = config.get("model_type")
+    if model_type in registered_types():
+        return
+    if OWN_CODE in config:
+        raise UnreadableError("remote_code", f"model_type {model_type!r} is defined by the repository's own code")
+    if not isinstance(model_type, str):
+        raise UnreadableError("unknown_type", "the config names no model_type")
+    raise UnreadableError("unknown_type", f"the installed transformers knows no model_type {model_type!r}")
+
+
+def _build_first(request: ReadRequest) -> Structure:
+    """Build the first class that can be built; those that failed before it are named in the note."""
+    failures: list[tuple[str, UnreadableError]] = []
+    for model_class in _candidates(request.config):
+        try:
+            model, config = _build(model_class, request)
+        except UnreadableError as error:
+            failures.append((model_class.__name__, error))
+            if error.reason in ("config_too_big", "out_of_memory"):
+                break
+            continue
+        return describe(model, config, _note(request.config, failures))
+    if failures:
+        raise failures[0][1]
+    raise UnreadableError("component", "no auto class builds this type: it is a part of another model")
+
+
+def _note(config: dict[str, Any], failures: list[tuple[str, UnreadableError]]) -> str | None:
+    """Return what is worth knowing beside the structure: a function of the config alone."""
+    own_code = ["the repository's own code was not run"] if OWN_CODE in config else []
+    return "; ".join([*own_code, *(f"{name} does not build ({error.detail})" for name, error in failures)]) or None
+
+
+def _candidates(config: dict[str, Any]) -> Iterator[type]:
+    """Yield the classes to try: those the config names, then those of the auto classes."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    config_class = CONFIG_MAPPING[config["model_type"]]
+    named = config.get("architectures")
+    names = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    for name in dict.fromkeys([*names, *class_names(config["model_type"])]):
+        model_class = _library_class(config["model_type"], name)
+        # A name from outside must belong to the config; the auto classes' own names are taken as they are.
+        if model_class is not None and (name not in names or _takes(model_class, config_class)):
+            yield model_class
+
+
+def _takes(model_class: type, config_class: type) -> bool:
+    """Return whether a model class is made for a config class; one that only names a missing package may be."""
+    if _is_placeholder(model_class):
+        return True
+    expected = getattr(model_class, "config_class", None)
+    return isinstance(expected, type) and issubclass(config_class, expected)
+
+
+def _library_class(model_type: str, name: str) -> type | None:
+    """Return a model class of the installed transformers by name, or None."""
+    import transformers
+    from transformers.models.auto.configuration_auto import model_type_to_module_name
+
+    if not _CLASS_NAME.fullmatch(name):
+        return None
+    package = importlib.import_module(f"transformers.models.{model_type_to_module_name(model_type)}")
+    found = getattr(package, name, None) or getattr(transformers, name, None)
+    is_model = isinstance(found, type) and (issubclass(found, transformers.PreTrainedModel) or _is_placeholder(found))
+    return found if is_model else None
+
+
+def _is_placeholder(found: type) -> bool:
+    """Return whether transformers put a class that only names a missing package in the place of the real one."""
+    from transformers.utils.import_utils import DummyObject
+
+    return isinstance(found, DummyObject)
+
+
+def _build(model_class: type, request: ReadRequest) -> tuple["nn.Module", Any]:
+    """Build one class on the meta device.
+
+    The one guarded boundary of this stage: several hundred third-party constructors can raise anything.
+    """
+    import torch
+    from transformers.initialization import no_init_weights
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    try:
+        with _offline(), torch.device("meta"), no_init_weights(), module_limit(request.max_modules):
+            config = CONFIG_MAPPING[request.config["model_type"]].from_dict(_settable(request.config))
+            model = model_class(config)
+        model.tie_weights()  # part of the initialisation that was left out
+        return model, config
+    except UnreadableError:
+        raise
+    except MemoryError as error:
+        raise UnreadableError("out_of_memory", f"MemoryError: {error}") from error
+    except Exception as error:  # the boundary
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise UnreadableError(_reason(error), _with_package(text)) from error
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Let no constructor fetch a file from the Hub, and let the library keep its warnings to itself."""
+    from huggingface_hub import constants
+    from transformers.utils import logging
+
+    offline, verbosity = constants.HF_HUB_OFFLINE, logging.get_verbosity()
+    constants.HF_HUB_OFFLINE = True
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = offline
+        logging.set_verbosity(verbosity)
+
+
+def _settable(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a config without keys that would replace a method of the config class."""
+    from transformers import PreTrainedConfig
+
+    kept = {key: value for key, value in config.items() if key != OWN_CODE}
+    return {key: value for key, value in kept.items() if not callable(getattr(PreTrainedConfig, key, None))}
+
+
+def _reason(error: Exception) -> ExtractionReason:
+    from huggingface_hub.errors import StrictDataclassError
+
+    if isinstance(error, ImportError):
+        return "missing_dependency"
+    wrong_value = isinstance(error, StrictDataclassError)  # its text names types, also NoneType
+    return "incomplete_config" if not wrong_value and _MISSING_VALUE.search(str(error)) else "bad_config"
+
+
+def _with_package(text: str) -> str:
+    match = _PACKAGE.search(text)
+    return f"[{match['needed'] or match['absent']}] {text}" if match else text
