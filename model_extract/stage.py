@@ -34,6 +34,12 @@ _SECONDS_A_MODEL = 0.1  # of one process, for estimates
 _CONFIG_BYTES = 3_000  # mean config.json, for estimates
 
 
+def check(settings: Settings) -> None:
+    """Raise `UsageError` when a chosen source cannot be listed as set."""
+    for name in SOURCES_OF_CHOICE.get(settings.source, ()):
+        SOURCES[name].check(settings)
+
+
 def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
     """List the models of the chosen sources and extract the structure of those that are new."""
     names = choose_sources(settings, progress)
