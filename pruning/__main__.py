@@ -1,0 +1,91 @@
+"""`python -m pruning`: run the planned experiments, prune one model, compare checkpoints, list methods, inspect."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli import new_app, with_settings
+from pipeline.progress import Progress
+from pipeline.settings import Settings
+
+app = new_app("Stage 3: prune models under one protocol, measure what it costs, save normal checkpoints.")
+
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="folder of a checkpoint, reference/NAME, or OWNER/NAME on the Hub")
+]
+
+
+@app.command()
+@with_settings(
+    "store", "methods", "ratios", "seeds", "seed", "max_params", "evaluation_windows", "calibration_windows",
+    "window_tokens", "latency_repeats", "experiment_seconds", "experiment_memory", "workers", "device",
+)  # fmt: skip
+def run(settings: Settings, progress: Progress) -> None:
+    """Prune every representative in the store that has weights; finished experiments are not run again."""
+    from pruning import stage
+    from store import Store
+
+    with Store.open(settings.store, create=False) as store:
+        report = stage.run(store, settings, progress)
+    counts = ", ".join(f"{count:,} {what}" for what, count in report.counts.items())
+    progress.result("\n".join([f"prune: {counts}", *report.notes]), stage=report.stage, counts=report.counts)
+
+
+@app.command()
+@with_settings(
+    "seed", "evaluation_windows", "calibration_windows", "window_tokens", "latency_repeats", "device", "offline"
+)
+def prune(
+    model: Model,
+    method: Annotated[str, typer.Option(help="pruning method; `python -m pruning methods` lists them", metavar="NAME")],
+    ratio: Annotated[float, typer.Option(help="share of the method's units to remove, fraction in (0, 1)")],
+    output: Annotated[Path, typer.Option(help="folder that receives the checkpoint", metavar="DIR")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a checkpoint that is there already")] = False,
+    *,
+    settings: Settings,
+    progress: Progress,
+) -> None:
+    """Prune one model and save it as a checkpoint that transformers loads."""
+    from pruning.commands import prune_command
+
+    prune_command(model, method, ratio, output, overwrite, settings, progress)
+
+
+@app.command()
+@with_settings("evaluation_windows", "window_tokens", "latency_repeats", "device", "offline")
+def evaluate(
+    checkpoint: Annotated[str, typer.Argument(metavar="DIR", help="checkpoint to measure; takes what MODEL takes")],
+    against: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="checkpoint to compare with", show_default="none")
+    ] = None,
+    *,
+    settings: Settings,
+    progress: Progress,
+) -> None:
+    """Measure a checkpoint: perplexity, parameters, non-zeros, bytes, latency; beside another one if given."""
+    from pruning.commands import evaluate_command
+
+    evaluate_command(checkpoint, against, settings, progress)
+
+
+@app.command()
+@with_settings()
+def methods(settings: Settings, progress: Progress) -> None:  # noqa: ARG001  # the decorator passes both
+    """List the pruning methods with scope, source, and whether they need text or a seed."""
+    from pruning.commands import methods_command
+
+    methods_command(progress)
+
+
+@app.command()
+@with_settings("offline")
+def inspect(model: Model, *, settings: Settings, progress: Progress) -> None:
+    """Say where a model's layers, attention and MLP are, and which methods fit it."""
+    from pruning.commands import inspect_command
+
+    inspect_command(model, settings, progress)
+
+
+if __name__ == "__main__":
+    app()

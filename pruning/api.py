@@ -1,0 +1,64 @@
+"""The library: prune, evaluate and inspect a model in memory."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pruning.adapters.find import find_adapter
+from pruning.adapters.parts import Adapter
+from pruning.errors import UnsupportedModelError
+from pruning.methods import METHODS, Pruned, PruningRequest, check_ratio, refusal
+from pruning.texts import Text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from pruning.evaluation.records import Measurement
+
+
+def prune(
+    model: "PreTrainedModel",
+    method: str,
+    ratio: float,
+    *,
+    calibration: Sequence[Sequence[int]] = (),
+    seed: int = 0,
+) -> Pruned:
+    """Prune a model in place and say what was removed.
+
+    `ratio` is the share of the method's units (weights, MLP neurons, layers) to remove, in (0, 1); what is zero already
+    counts as a unit. `calibration` are windows of token ids, for methods that look at text. Raises `UsageError` for a
+    ratio or a method that does not exist and `PruningError` for a model that does not fit; the model is unchanged then,
+    unless a weight is not finite.
+    """
+    import torch
+
+    check_ratio(ratio)
+    record = METHODS[method]
+    adapter = find_adapter(model)
+    why_not = refusal(record, adapter, has_text=bool(calibration))
+    if why_not:
+        raise UnsupportedModelError(f"{method} on {adapter.model_class}: {why_not}")
+    windows = tuple(tuple(window) for window in calibration)
+    with torch.no_grad():
+        removal = record.function(PruningRequest(model, adapter, ratio, windows, seed))
+    return Pruned(record.name, record.version, record.scope, ratio, seed if record.random else 0, removal)
+
+
+def evaluate(
+    model: "PreTrainedModel", text: Text | None = None, *, dense: "PreTrainedModel | None" = None, repeats: int = 15
+) -> "dict[str, Measurement]":
+    """Measure a model: perplexity on `text`, sizes (bytes as fp32 safetensors) and latency, beside `dense` if given.
+
+    `repeats` is the number of timed forward passes. Raises `PruningError`.
+    """
+    import torch
+
+    from pruning.evaluation import measure
+    from pruning.evaluation.observe import observe
+
+    return measure(observe(model, text, dtype=torch.float32, repeats=repeats, dense=dense))
+
+
+def inspect(model: "PreTrainedModel") -> Adapter:
+    """Return where a model's layers, attention and MLP are. Raises `UnsupportedModelError` naming what is missing."""
+    return find_adapter(model)

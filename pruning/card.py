@@ -1,0 +1,56 @@
+"""The README.md of a pruned checkpoint."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.text import printable
+from pruning.evaluation.records import Measurement, shown
+from pruning.methods.records import UNITS, Pruned
+
+_LICENSE = re.compile(r"^license:\s*([\w.+-]+)\s*$", re.MULTILINE)
+
+
+def base_license(folder: Path) -> str | None:
+    """Return the licence identifier in the front matter of a checkpoint's model card; None when it names none."""
+    try:
+        text = (folder / "README.md").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    front = text.split("---", 2)[1] if text.startswith("---") and text.count("---") >= 2 else ""
+    match = _LICENSE.search(front)
+    return match[1] if match else None
+
+
+def model_card(
+    base: str,
+    license_name: str | None,
+    pruned: Pruned,
+    before: Mapping[str, Measurement],
+    after: Mapping[str, Measurement],
+) -> str:
+    """Return the card: base, method, ratio asked and achieved, and the measured numbers before and after."""
+    name = printable(base, 200).replace("`", "'")
+    removal = pruned.removal
+    kind = "removed physically" if removal.physical else "set to zero; the files are as large as before"
+    note = f"- note: {removal.note}\n" if removal.note else ""
+    front = f"license: {license_name}\n" if license_name else ""
+    return (
+        f"---\nlibrary_name: transformers\n{front}tags:\n- pruned\n---\n\n"
+        f"# `{name}`, pruned with {pruned.method}\n\n"
+        f"- base model: `{name}`\n"
+        f"- licence of the base: {license_name or 'its model card names none; see the base model'}\n"
+        f"- method: {pruned.method} (version {pruned.method_version}), seed {pruned.seed}\n"
+        f"- removed: {removal.removed:,} of {removal.total:,} {UNITS[pruned.scope]}, {kind}\n"
+        f"- ratio asked {pruned.asked_ratio:g}, achieved {pruned.achieved_ratio:.4f}\n"
+        f"{note}\n"
+        f"| metric | unit | base | pruned |\n| --- | --- | ---: | ---: |\n{_rows(before, after)}\n"
+        "Made with Arborist. Numbers are measured in fp32 on a CPU.\n"
+    )
+
+
+def _rows(before: Mapping[str, Measurement], after: Mapping[str, Measurement]) -> str:
+    names = [name for name in after if name in before]
+    return "".join(
+        f"| {name} | {after[name].unit} | {shown(before[name])} | {shown(after[name])} |\n" for name in names
+    )

@@ -1,0 +1,122 @@
+"""Writing a pruned model as a normal checkpoint: whole or not at all, and only after it was read back."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import UsageError
+from pruning.errors import UnsupportedModelError
+from pruning.models import load_model, no_bars, weight_bytes
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+# Files of the base that a pruned checkpoint needs unchanged.
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "tokenizer.model",
+    "chat_template.jinja",
+)
+
+
+def check_output(folder: Path, *, overwrite: bool) -> None:
+    """Raise `UsageError` when a checkpoint cannot go to `folder`: it is there already, or it cannot be written."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise UsageError(f"--output: expected a folder, got {str(folder)!r}")
+    if folder.exists() and not overwrite:
+        raise UsageError(f"--output: {str(folder)!r} exists already; name another folder or give --overwrite")
+    if folder.exists() and any(folder.iterdir()) and not (folder / "config.json").is_file():
+        raise UsageError(f"--output: {str(folder)!r} holds something else than a checkpoint; it is not overwritten")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryDirectory(dir=folder.parent, prefix=".arborist-").cleanup()
+    except OSError as error:
+        raise UsageError(f"--output: cannot write to {str(folder.parent)!r}: {error.strerror}") from error
+
+
+def save_checkpoint(
+    model: "PreTrainedModel", base: Path, folder: Path, *, dtype: "torch.dtype", card: str, overwrite: bool = False
+) -> None:
+    """Save weights in `dtype`, config, generation config, the base's tokenizer files and a model card.
+
+    Written beside `folder`, read back, compared with the model in memory, and only then renamed. Raises `UsageError`
+    when the folder cannot be written and `UnsupportedModelError` when what transformers reads back is another model.
+    """
+    check_output(folder, overwrite=overwrite)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".arborist-") as place:
+            draft = Path(place) / "checkpoint"
+            write_weights(model, draft, dtype)
+            _copy_tokenizer(base, draft)
+            (draft / "README.md").write_text(card, encoding="utf-8")
+            check_reload(model, draft)
+            _move(draft, folder, Path(place) / "old")
+    except OSError as error:
+        raise UsageError(f"--output: writing {str(folder)!r} failed, nothing was left there: {error}") from error
+
+
+def write_weights(model: "PreTrainedModel", folder: Path, dtype: "torch.dtype") -> None:
+    """Write weights in `dtype`, config and generation config.
+
+    Pruning only drops values or makes them zero, so a model that was read from fp16 goes back to fp16 without rounding.
+    """
+    with no_bars():
+        model.save_pretrained(folder, state_dict=_cast(model.state_dict(), dtype))
+    loaded = model.config.dtype
+    model.config.dtype = dtype
+    model.config.save_pretrained(folder)
+    model.config.dtype = loaded
+
+
+def measured_bytes(model: "PreTrainedModel", dtype: "torch.dtype") -> int:
+    """Return the size of the model's safetensors, bytes: it is written to a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="arborist-") as place:
+        write_weights(model, Path(place), dtype)
+        return weight_bytes(Path(place))
+
+
+def check_reload(model: "PreTrainedModel", folder: Path) -> None:
+    """Raise `UnsupportedModelError` unless the checkpoint in `folder` gives the logits of the model in memory."""
+    import torch
+
+    token_ids = torch.arange(8).unsqueeze(0) % model.config.get_text_config().vocab_size
+    with torch.inference_mode():
+        expected = model(input_ids=token_ids).logits
+        found = load_model(folder)(input_ids=token_ids).logits
+    if not torch.allclose(expected, found, rtol=1e-4, atol=1e-5, equal_nan=True):
+        raise UnsupportedModelError(
+            f"{type(model).__name__}: transformers cannot store this pruned shape; what it reads back differs by up to "
+            f"{float((expected - found).abs().max()):.3g} in the logits. Nothing was saved"
+        )
+
+
+def _cast(state: dict[str, "torch.Tensor"], dtype: "torch.dtype") -> dict[str, "torch.Tensor"]:
+    """Convert floating tensors; tensors that share memory (tied weights) still do afterwards."""
+    converted: dict[tuple[int, Sequence[int]], torch.Tensor] = {}
+    for tensor in state.values():
+        key = (tensor.data_ptr(), tuple(tensor.shape))
+        if key not in converted:
+            converted[key] = tensor.to(dtype) if tensor.is_floating_point() else tensor
+    return {name: converted[tensor.data_ptr(), tuple(tensor.shape)] for name, tensor in state.items()}
+
+
+def _copy_tokenizer(base: Path, folder: Path) -> None:
+    for name in _TOKENIZER_FILES:
+        if (base / name).is_file():
+            shutil.copyfile(base / name, folder / name)
+
+
+def _move(draft: Path, folder: Path, old: Path) -> None:
+    """Put the finished draft in place; a folder that was there goes with the temporary one."""
+    if folder.exists():
+        folder.rename(old)
+    draft.rename(folder)

@@ -1,0 +1,122 @@
+"""Looking at a model: losses on the text, counts, bytes, times. All in fp32 on the CPU."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from pruning.adapters import Adapter, find_adapter
+from pruning.batches import batches
+from pruning.checkpoint import measured_bytes
+from pruning.evaluation.records import Observation
+from pruning.texts import Text
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+_WARM_UP = 3
+_TIMED_TOKENS = 128
+
+
+def observe(
+    model: "PreTrainedModel",
+    text: Text | None,
+    *,
+    dtype: "torch.dtype",
+    repeats: int,
+    dense: "PreTrainedModel | None" = None,
+) -> Observation:
+    """Observe a model; `dense` is the model that it came from, None when it is the dense model itself.
+
+    `dtype` is how the weights are stored, for the bytes. Raises `UnsupportedModelError`.
+    """
+    adapter = find_adapter(model)
+    with one_thread():
+        losses = window_losses(model, text.windows) if text else ()
+        seconds, dense_seconds = time_forwards(model, dense, timed_window(model, text), repeats)
+    return Observation(
+        window_losses=tuple(losses),
+        window_tokens=tuple(len(window) - 1 for window in text.windows) if text else (),
+        floor_nats_per_token=text.floor_nats_per_token if text else None,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        nonzeros=count_nonzeros(model, adapter),
+        dense_prunable_weights=(find_adapter(dense) if dense else adapter).prunable_weights,
+        file_bytes=measured_bytes(model, dtype),
+        seconds=seconds,
+        dense_seconds=dense_seconds,
+    )
+
+
+def window_losses(model: "PreTrainedModel", windows: Sequence[Sequence[int]]) -> list[float]:
+    """Return the summed negative log-likelihood of each window after its first token, nats, added up in fp64."""
+    import torch
+
+    found: list[float] = []
+    with torch.inference_mode():
+        for batch in batches(windows):
+            output = model(input_ids=batch.token_ids, attention_mask=batch.attention_mask, use_cache=False)
+            labels = batch.token_ids.masked_fill(batch.attention_mask == 0, -100)[:, 1:]
+            losses = torch.nn.functional.cross_entropy(
+                output.logits[:, :-1].flatten(0, 1).float(), labels.flatten(), ignore_index=-100, reduction="none"
+            )
+            found += losses.double().view(labels.shape).sum(dim=1).tolist()
+    return found
+
+
+def count_nonzeros(model: "PreTrainedModel", adapter: Adapter) -> int:
+    """Return how many prunable weights are not zero."""
+    import torch
+
+    with torch.inference_mode():
+        return sum(
+            int(torch.count_nonzero(model.get_parameter(f"{matrix.path}.weight"))) for matrix in adapter.prunable
+        )
+
+
+def timed_window(model: "PreTrainedModel", text: Text | None) -> tuple[int, ...]:
+    """Return the window whose forward pass is timed: the longest of the text, or counting token ids without one."""
+    if text:
+        return max(text.windows, key=len)
+    config = model.config.get_text_config()
+    context = getattr(config, "max_position_embeddings", None) or _TIMED_TOKENS
+    return tuple(token % config.vocab_size for token in range(min(_TIMED_TOKENS, context)))
+
+
+def time_forwards(
+    model: "PreTrainedModel", dense: "PreTrainedModel | None", window: Sequence[int], repeats: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the seconds of `repeats` forward passes of both models.
+
+    They take turns, and who goes first changes every time, so that both meet the same noise of the machine.
+    """
+    import torch
+
+    token_ids = torch.tensor([window])
+    models = [model] if dense is None else [model, dense]
+    times: tuple[list[float], ...] = ([], [])
+    with torch.inference_mode():
+        for repeat in range(_WARM_UP + repeats):
+            order = [*enumerate(models)]
+            for place, timed in order if repeat % 2 else reversed(order):
+                times[place].append(_seconds(timed, token_ids))
+    return tuple(times[0][_WARM_UP:]), tuple(times[1][_WARM_UP:])
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: sums come out the same on any machine size, and times are comparable."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _seconds(model: "PreTrainedModel", token_ids: "torch.Tensor") -> float:
+    started = perf_counter()
+    model(input_ids=token_ids, use_cache=False)
+    return perf_counter() - started

@@ -1,0 +1,160 @@
+"""Which experiments there are to do: representatives x methods x ratios x seeds, less what is done."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from pipeline.settings import Settings
+from pruning.evaluation import METRICS
+from pruning.experiments.specification import NO_TEXT_HASH, Experiment, Specification, TextSizes
+from pruning.methods import METHODS, Method, check_ratio
+from pruning.reference import REFERENCE_MODELS, model_folder
+from pruning.texts import NO_TEXT, Text, check_window, text_for
+from store.database import Query, Store
+from store.records import ExperimentReason, ExperimentStatus, SourceName
+
+DENSE = "dense"
+# What may end otherwise on another day; every other end stands until the specification changes.
+_WORTH_RETRYING: tuple[ExperimentReason, ...] = ("timeout", "crashed")
+_QUERIES = Path(__file__).resolve().parent / "queries"
+
+
+@dataclass(frozen=True)
+class CandidateRow:
+    """A representative with weights. `location` is a folder or file; None = not on this machine."""
+
+    model_id: str
+    source: SourceName
+    revision: str
+    location: str | None
+    n_parameters: int | None
+
+
+@dataclass(frozen=True)
+class OutcomeRow:
+    """How an experiment ended last."""
+
+    experiment_key: str
+    status: ExperimentStatus
+    reason: ExperimentReason | None
+
+
+CANDIDATES = Query(_QUERIES / "candidates.sql", CandidateRow)
+OUTCOMES = Query(_QUERIES / "outcomes.sql", OutcomeRow)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`todo` in the order of models, so that a worker keeps a model loaded; `finished` are left alone.
+
+    `too_large` are the ids of representatives over the limit of parameters or of unknown size.
+    """
+
+    todo: tuple[Experiment, ...]
+    finished: int
+    models: int
+    too_large: tuple[str, ...]
+
+
+def make_plan(store: Store, settings: Settings) -> Plan:
+    """Return what is to do. Raises `UsageError` for an unknown method, short windows or a device other than the CPU."""
+    check_settings(settings)
+    methods = [METHODS[name] for name in dict.fromkeys(settings.methods)]
+    device = check_device(settings.device)
+    candidates = store.fetch(CANDIDATES)
+    small = [row for row in candidates if row.n_parameters is not None and row.n_parameters <= settings.max_params]
+    experiments = [experiment for row in small for experiment in _experiments_of(row, methods, settings, device)]
+    outcomes = {row.experiment_key: row for row in store.fetch(OUTCOMES)}
+    todo = tuple(experiment for experiment in experiments if _is_open(outcomes.get(experiment.specification.key)))
+    return Plan(
+        todo,
+        finished=len(experiments) - len(todo),
+        models=len(small),
+        too_large=tuple(row.model_id for row in candidates if row not in small),
+    )
+
+
+def _is_open(outcome: OutcomeRow | None) -> bool:
+    return outcome is None or (outcome.status == "failed" and outcome.reason in _WORTH_RETRYING)
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise `UsageError` for settings that no plan can use: what can be known before the store is opened."""
+    for name in settings.methods:
+        METHODS[name]
+    for ratio in settings.ratios:
+        check_ratio(ratio)
+    check_device(settings.device)
+    check_window(settings.window_tokens)
+
+
+def check_device(wanted: str) -> str:
+    """Return the device that is computed on. Raises `UsageError` for another one than the CPU."""
+    if wanted not in ("auto", "cpu"):
+        raise UsageError(f"--device: expected auto or cpu, got {wanted!r}; this version prunes and measures on the CPU")
+    return "cpu"
+
+
+def _experiments_of(row: CandidateRow, methods: list[Method], settings: Settings, device: str) -> Iterator[Experiment]:
+    folder = _folder(row)
+    sizes = TextSizes(settings.evaluation_windows, settings.calibration_windows, settings.window_tokens)
+    evaluation = text_for(folder, "evaluation", sizes.evaluation_windows, sizes.window_tokens) if folder else None
+    calibration = text_for(folder, "calibration", sizes.calibration_windows, sizes.window_tokens) if folder else None
+    dense = Experiment(_dense(row, evaluation, settings, device), folder, sizes, _refusal(row, folder, evaluation))
+    yield dense
+    for method in methods:
+        for ratio in settings.ratios:
+            for seed in _seeds(method, settings):
+                specification = replace(
+                    dense.specification,
+                    method=method.name,
+                    method_version=method.version,
+                    scope=method.scope,
+                    ratio=ratio,
+                    seed=seed,
+                    calibration=_hash(calibration) if method.calibrated else None,
+                )
+                yield replace(dense, specification=specification)
+
+
+def _dense(row: CandidateRow, evaluation: Text | None, settings: Settings, device: str) -> Specification:
+    return Specification(
+        model_id=row.model_id,
+        source=row.source,
+        revision=row.revision,
+        method=DENSE,
+        method_version=1,
+        scope="none",
+        ratio=0.0,
+        seed=0,
+        calibration=None,
+        evaluation=_hash(evaluation),
+        latency_repeats=settings.latency_repeats,
+        device=device,
+        metrics=METRICS.names(),
+    )
+
+
+def _seeds(method: Method, settings: Settings) -> range:
+    """Return the seeds of a method: one, 0, where nothing is random."""
+    return range(settings.seed, settings.seed + settings.seeds) if method.random else range(1)
+
+
+def _hash(text: Text | None) -> str:
+    return text.text_hash if text else NO_TEXT_HASH
+
+
+def _refusal(row: CandidateRow, folder: Path | None, evaluation: Text | None) -> str | None:
+    if folder is None:
+        return f"the weights of {row.model_id} are not on this machine, and there is {NO_TEXT}"
+    return None if evaluation else NO_TEXT
+
+
+def _folder(row: CandidateRow) -> Path | None:
+    """Return the folder of a representative's weights, None when it is not on this machine."""
+    if row.location is not None:
+        place = Path(row.location)
+        return place if place.is_dir() else place.parent
+    name = row.model_id.removeprefix("reference/")
+    return model_folder(name) if row.source == "reference" and name in REFERENCE_MODELS else None

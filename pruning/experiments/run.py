@@ -1,0 +1,136 @@
+"""Running a plan: one child task an experiment, one transaction a result."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from pipeline.engine import Limits, Outcome, Task, run_tasks
+from pipeline.progress import Progress
+from pipeline.settings import Settings
+from pruning.experiments.plan import Plan
+from pruning.experiments.specification import Experiment
+from pruning.experiments.work import Result, perform
+from pruning.redundancy.angular import ANALYSIS, UNIT, VERSION
+from store.database import RunHandle, Store
+from store.provenance import git_commit
+from store.records import ExperimentReason, ExperimentRecord, MetricRecord, RedundancyRecord, SampleRecord
+
+# Imported once by the warm server: a child then starts in milliseconds.
+_PRELOAD = (
+    "torch",
+    "transformers.models.auto.modeling_auto",
+    "transformers.modeling_utils",
+    "transformers.generation.utils",
+    "pruning.experiments.work",
+)
+_ENGINE_REASONS: dict[str, ExperimentReason] = {
+    "timeout": "timeout",
+    "out_of_memory": "out_of_memory",
+    "crashed": "crashed",
+    "error": "error",
+}
+
+
+def run_plan(store: Store, handle: RunHandle, plan: Plan, settings: Settings, progress: Progress) -> Counter[str]:
+    """Do every experiment of the plan and return how many ended in each status."""
+    by_key = {experiment.specification.key: experiment for experiment in plan.todo}
+    counts: Counter[str] = Counter()
+    with progress.track("experiments", len(by_key)) as track:
+        for outcome in _outcomes(by_key.values(), settings):
+            experiment = by_key[outcome.key]
+            result = _result(outcome)
+            _store_result(store, handle, experiment, result, outcome.seconds)
+            counts[result.status] += 1
+            track.advance(_title(experiment))
+            if progress.verbose and result.status != "done":
+                progress.note(f"{_title(experiment)}: {result.status}, {result.reason}: {result.detail}")
+    return counts
+
+
+def _outcomes(experiments: Iterable[Experiment], settings: Settings) -> Iterable[Outcome[Result]]:
+    """Yield the outcomes of all experiments; what is refused by the plan costs no child."""
+    possible = []
+    for experiment in experiments:
+        if experiment.refusal is None:
+            possible.append(Task(experiment.specification.key, experiment))
+        else:
+            refused = Result("refused", "unsupported", experiment.refusal)
+            yield Outcome(experiment.specification.key, "done", refused, "", 0.0)
+    limits = Limits(settings.experiment_memory, settings.experiment_seconds)
+    yield from run_tasks(perform, possible, workers=settings.worker_count, limits=limits, preload=_PRELOAD)
+
+
+def _result(outcome: Outcome[Result]) -> Result:
+    if outcome.value is not None:
+        return outcome.value
+    return Result("failed", _ENGINE_REASONS[outcome.status], outcome.detail)
+
+
+def _store_result(store: Store, handle: RunHandle, experiment: Experiment, result: Result, seconds: float) -> None:
+    """Write everything that belongs to one experiment in one transaction."""
+    specification, key = experiment.specification, experiment.specification.key
+    record = ExperimentRecord(
+        run_id=handle.run_id,
+        experiment_key=key,
+        model_id=specification.model_id,
+        source=specification.source,
+        revision=specification.revision,
+        method=specification.method,
+        method_version=specification.method_version,
+        scope=specification.scope,
+        ratio=specification.ratio,
+        seed=specification.seed,
+        calibration=specification.calibration,
+        evaluation=specification.evaluation,
+        device=specification.device,
+        status=result.status,
+        reason=result.reason,
+        detail=result.detail,
+        seconds=seconds,
+        git_commit=git_commit(),
+    )
+    store.insert(
+        [record],
+        [
+            MetricRecord(handle.run_id, key, name, number.value, number.unit, number.n, number.ci_low, number.ci_high)
+            for name, number in result.metrics
+        ],
+        [SampleRecord(handle.run_id, key, prompt, text) for prompt, text in result.samples],
+        _new_distances(store, handle, experiment, result),
+    )
+
+
+def _new_distances(store: Store, handle: RunHandle, experiment: Experiment, result: Result) -> list[RedundancyRecord]:
+    """Return the rows of the distance table, none when this model revision has them already."""
+    specification = experiment.specification
+    known = store.rows(
+        "SELECT count(*) FROM redundancy WHERE model_id = $model AND revision = $revision AND analysis = $analysis "
+        "AND version = $version",
+        {
+            "model": specification.model_id,
+            "revision": specification.revision,
+            "analysis": ANALYSIS,
+            "version": VERSION,
+        },
+    )
+    if known[0][0]:
+        return []
+    return [
+        RedundancyRecord(
+            run_id=handle.run_id,
+            model_id=specification.model_id,
+            revision=specification.revision,
+            analysis=ANALYSIS,
+            version=VERSION,
+            component=distance.component,
+            value=distance.value,
+            unit=UNIT,
+            seed=specification.seed,
+        )
+        for distance in result.distances
+    ]
+
+
+def _title(experiment: Experiment) -> str:
+    specification = experiment.specification
+    ratio = f" {specification.ratio:g}" if specification.ratio else ""
+    return f"{specification.model_id} {specification.method}{ratio}"

@@ -1,0 +1,111 @@
+"""Doing one experiment: runs in a child process, takes and returns plain values."""
+
+import copy
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pruning.errors import PruningError, UnsupportedModelError
+from pruning.evaluation.records import Measurement
+from pruning.experiments.specification import Experiment, TextSizes
+from pruning.redundancy.angular import BlockDistance, angular_distances
+from pruning.reference import Split, prompts
+from pruning.texts import NO_TEXT, Text, text_for
+from store.records import ExperimentReason, ExperimentStatus
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+SAMPLES = 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out of an experiment; without numbers unless `status` is "done". `distances`: dense models only."""
+
+    status: ExperimentStatus
+    reason: ExperimentReason | None
+    detail: str | None
+    metrics: tuple[tuple[str, Measurement], ...] = ()
+    samples: tuple[tuple[str, str], ...] = ()
+    distances: tuple[BlockDistance, ...] = ()
+
+
+def perform(experiment: Experiment) -> Result:
+    """Do one experiment. What the project refuses is a result; anything else is raised and becomes the engine's."""
+    try:
+        return _measured(experiment)
+    except PruningError as error:
+        status: ExperimentStatus = "failed" if error.reason == "not_finite" else "refused"
+        return Result(status, error.reason, str(error))
+
+
+def _measured(experiment: Experiment) -> Result:
+    import torch
+
+    from pruning.evaluation import measure
+    from pruning.evaluation.observe import observe
+    from pruning.generation import sample_texts
+    from pruning.models import stored_dtype
+
+    assert experiment.folder is not None
+    torch.set_num_threads(1)
+    specification, folder = experiment.specification, experiment.folder
+    evaluation = _text(folder, "evaluation", experiment.sizes)
+    dense = _dense_model(folder)
+    model, detail = (dense, None) if specification.ratio == 0 else _pruned(dense, experiment)
+    seen = observe(
+        model,
+        evaluation,
+        dtype=stored_dtype(folder),
+        repeats=specification.latency_repeats,
+        dense=None if model is dense else dense,
+    )
+    return Result(
+        "done",
+        None,
+        detail,
+        tuple(measure(seen).items()),
+        tuple(sample_texts(model, folder, prompts(SAMPLES))),
+        _distances(dense, experiment) if model is dense else (),
+    )
+
+
+@lru_cache(maxsize=1)
+def _dense_model(folder: Path) -> "PreTrainedModel":
+    """Keep the model of the last experiment: tasks come in the order of models."""
+    from pruning.models import load_model
+
+    return load_model(folder)
+
+
+def _pruned(dense: "PreTrainedModel", experiment: Experiment) -> tuple["PreTrainedModel", str]:
+    """Return a pruned copy and what was removed from it."""
+    from pruning.api import prune
+
+    specification = experiment.specification
+    assert experiment.folder is not None
+    windows = () if specification.calibration is None else _calibration(experiment).windows
+    model = copy.deepcopy(dense)
+    pruned = prune(model, specification.method, specification.ratio, calibration=windows, seed=specification.seed)
+    return model, pruned.sentence()
+
+
+def _distances(dense: "PreTrainedModel", experiment: Experiment) -> tuple[BlockDistance, ...]:
+    from pruning.adapters import find_adapter
+
+    return angular_distances(dense, find_adapter(dense), _calibration(experiment).windows)
+
+
+def _calibration(experiment: Experiment) -> Text:
+    assert experiment.folder is not None
+    return _text(experiment.folder, "calibration", experiment.sizes)
+
+
+def _text(folder: Path, split: Split, sizes: TextSizes) -> Text:
+    count = sizes.evaluation_windows if split == "evaluation" else sizes.calibration_windows
+    found = text_for(folder, split, count, sizes.window_tokens)
+    if found is None:
+        raise UnsupportedModelError(NO_TEXT)
+    return found

@@ -1,0 +1,15 @@
+"""Random MLP neurons: the baseline of the scope neuron."""
+
+from pruning.methods.neurons import remove_neurons
+from pruning.methods.records import Method, PruningRequest, Removal
+from pruning.methods.selection import random_mask
+
+
+def remove_random_neurons(request: PruningRequest) -> Removal:
+    """Remove random neurons, the same number from every layer."""
+    return remove_neurons(request, lambda layer, mlp, count: random_mask(mlp.width, count, request.seed, layer.path))
+
+
+MLP_RANDOM = Method(
+    "mlp-random", 1, "baseline", "neuron", calibrated=False, random=True, function=remove_random_neurons
+)

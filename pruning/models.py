@@ -1,0 +1,157 @@
+"""From a model's name to its weights in memory. Nothing but safetensors and JSON is read; no remote code is run."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import UsageError
+from pruning.errors import UnsupportedModelError
+from pruning.reference import REFERENCE_MODELS, model_folder
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_HUB_FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer.model", "*.txt", "README.md")
+_HALF_TYPES = {"F16": "float16", "BF16": "bfloat16"}
+_MAX_HEADER_BYTES = 100_000_000  # the safetensors format's own limit
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder with config.json and safetensors weights, and the name under which people know it."""
+
+    name: str
+    folder: Path
+
+
+def resolve(name: str, *, offline: bool = False) -> Checkpoint:
+    """Return the checkpoint that a name means: a folder, `reference/NAME` or NAME, or an OWNER/NAME of the Hub.
+
+    Raises `UsageError` before anything is loaded when there is no such thing or it holds no safetensors.
+    """
+    if name.startswith("reference/") or name in REFERENCE_MODELS:
+        return _checked(Checkpoint(name, _reference_folder(name.removeprefix("reference/"))))
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _checked(Checkpoint(folder.resolve().name, folder))
+    if _HUB_ID.fullmatch(name) and not folder.exists():
+        return _checked(Checkpoint(name, _hub_folder(name, offline=offline)))
+    raise UsageError(_unknown_model(name))
+
+
+def load_model(folder: Path) -> "PreTrainedModel":
+    """Load a causal language model in fp32 on the CPU, ready for inference."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    check_config(folder)
+    with no_bars():
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True, local_files_only=True
+        )
+    return model.eval()
+
+
+@contextmanager
+def no_bars() -> Iterator[None]:
+    """Keep transformers from drawing its own progress bars."""
+    from transformers.utils import logging
+
+    were_on = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if were_on:
+            logging.enable_progress_bar()
+
+
+def stored_dtype(folder: Path) -> "torch.dtype":
+    """Return fp16 or bf16 when all weights of a checkpoint are stored so, fp32 otherwise."""
+    import torch
+
+    found = {kind for file in sorted(folder.glob("*.safetensors")) for kind in _tensor_types(file)}
+    return getattr(torch, _HALF_TYPES.get(found.pop(), "float32")) if len(found) == 1 else torch.float32
+
+
+def weight_bytes(folder: Path) -> int:
+    """Return the size of a checkpoint's safetensors files, bytes."""
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+
+
+def check_config(folder: Path) -> dict[str, Any]:
+    """Return the config of a folder. Raises `UsageError` for no or broken JSON, `UnsupportedModelError` when it asks
+    for quantised weights or for an implementation that would be fetched as code."""
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"expected a JSON object in {str(path)!r}: {error}") from error
+    if not isinstance(config, dict):
+        raise UsageError(f"expected a JSON object in {str(path)!r}, got {type(config).__name__}")
+    if config.get("quantization_config"):
+        raise UnsupportedModelError(f"{folder.name}: quantised weights cannot be pruned; give the unquantised model")
+    for key, value in config.items():
+        # Such a value names a kernel on the Hub, which is code.
+        if "implementation" in key and isinstance(value, str) and "/" in value:
+            raise UnsupportedModelError(f"{folder.name}: config key {key!r} asks for code from outside: {value!r}")
+    return config
+
+
+def _reference_folder(name: str) -> Path:
+    if name not in REFERENCE_MODELS:
+        raise UsageError(_unknown_model(f"reference/{name}"))
+    return model_folder(name)
+
+
+def _checked(checkpoint: Checkpoint) -> Checkpoint:
+    """Refuse what cannot be loaded before the heavy libraries are imported."""
+    folder = checkpoint.folder
+    if not (folder / "config.json").is_file():
+        raise UsageError(f"model {checkpoint.name!r}: expected config.json in {str(folder)!r}; there is none")
+    check_config(folder)
+    if not any(folder.glob("*.safetensors")):
+        raise UsageError(
+            f"model {checkpoint.name!r}: expected safetensors weights in {str(folder)!r}; there are none (pickles are "
+            "never opened)"
+        )
+    return checkpoint
+
+
+def _hub_folder(name: str, *, offline: bool) -> Path:
+    """Fetch the weights, config and tokenizer of a Hub model, or take them from the local cache."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=[*_HUB_FILES], local_files_only=offline))
+    except (HfHubHTTPError, EntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
+        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UsageError(f"{_unknown_model(name)}. The Hub says: {why}") from error
+
+
+def _unknown_model(name: str) -> str:
+    known = [f"reference/{known}" for known in REFERENCE_MODELS]
+    near = get_close_matches(name.rpartition("/")[2], REFERENCE_MODELS, n=2, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(f'reference/{match}' for match in near)}?" if near else ""
+    return (
+        f"no model {name!r}.{hint} Expected a folder with config.json and safetensors, one of {', '.join(known)}, "
+        "or an OWNER/NAME that the Hub or its local cache has"
+    )
+
+
+def _tensor_types(file: Path) -> set[str]:
+    """Return the dtypes named in a safetensors header."""
+    with file.open("rb") as stream:
+        size = int.from_bytes(stream.read(8), "little")
+        if size > min(_MAX_HEADER_BYTES, file.stat().st_size):
+            raise UsageError(f"{str(file)!r} is no safetensors file: its header claims {size:,} bytes")
+        header = json.loads(stream.read(size))
+    return {entry["dtype"] for name, entry in header.items() if name != "__metadata__"}

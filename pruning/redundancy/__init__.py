@@ -1,0 +1,1 @@
+"""Redundancy analyses: measurements of a dense model that may foretell what pruning costs."""

@@ -1,0 +1,74 @@
+"""Calibration and evaluation text for a model, as token ids of its own vocabulary.
+
+Today there is one source: the reference language, for models that use its tokenizer.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from pruning.reference import Split, windows
+from pruning.reference.splits import SHORTEST_WINDOW
+from pruning.reference.vocabulary import TOKEN_IDS
+
+NO_TEXT = (
+    "no text in this model's vocabulary: today only the reference language is there, for models with its tokenizer"
+)
+_CONTEXT_FIELDS = ("max_position_embeddings", "n_positions")
+
+
+@dataclass(frozen=True)
+class Text:
+    """Windows of token ids; the first token of each is given, the others are predicted.
+
+    `floor_nats_per_token` is the exact entropy of the text's source on these tokens; None = unknown.
+    """
+
+    windows: tuple[tuple[int, ...], ...]
+    text_hash: str
+    floor_nats_per_token: float | None
+
+
+def speaks_reference_language(folder: Path) -> bool:
+    """Return whether the tokenizer in a checkpoint folder has the reference language's vocabulary."""
+    try:
+        tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    model = tokenizer.get("model") if isinstance(tokenizer, dict) else None
+    return isinstance(model, dict) and model.get("vocab") == dict(TOKEN_IDS)
+
+
+def text_for(folder: Path, split: Split, count: int, tokens: int) -> Text | None:
+    """Return text for the model in a folder, in windows no longer than its context; None when there is none."""
+    if not speaks_reference_language(folder):
+        return None
+    return reference_text(split, count, min(tokens, context_of(folder) or tokens))
+
+
+def check_window(tokens: int) -> None:
+    """Raise `UsageError` for windows that hold no document of the reference language."""
+    if tokens < SHORTEST_WINDOW:
+        raise UsageError(
+            f"--window-tokens: expected at least {SHORTEST_WINDOW} for the reference language, got {tokens}"
+        )
+
+
+@cache
+def reference_text(split: Split, count: int, tokens: int) -> Text:
+    """Return the first `count` windows of a split of the reference language. Raises `UsageError` for short windows."""
+    check_window(tokens)
+    found = windows(split, count, tokens)
+    return Text(found.token_ids, found.text_hash, found.floor_nats_per_token)
+
+
+def context_of(folder: Path) -> int | None:
+    """Return the longest input of the model in a folder, tokens; None when its config names no limit."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    found = [config[name] for name in _CONTEXT_FIELDS if isinstance(config.get(name), int)]
+    return min(found, default=None)

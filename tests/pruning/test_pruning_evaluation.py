@@ -1,0 +1,120 @@
+"""Perplexity against a plain loop, intervals, counts, bytes."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pruning import evaluate, prune
+from pruning.checkpoint import measured_bytes, write_weights
+from pruning.errors import NotFiniteError
+from pruning.evaluation import METRICS, Observation, measure
+from pruning.evaluation.bootstrap import mean_interval
+from pruning.models import weight_bytes
+from pruning.texts import Text, reference_text
+
+SEEN = Observation(
+    window_losses=(10.0, 30.0, 20.0),
+    window_tokens=(10, 12, 8),
+    floor_nats_per_token=1.0,
+    parameters=100,
+    nonzeros=30,
+    dense_prunable_weights=40,
+    file_bytes=400,
+    seconds=(0.5, 0.1, 0.3),
+    dense_seconds=(0.4, 0.2, 0.6),
+)
+
+
+def plain_losses(model: Any, windows: tuple[tuple[int, ...], ...]) -> list[float]:
+    """Return each window's summed negative log-likelihood: one window, one token at a time, float64."""
+    found = []
+    with torch.inference_mode():
+        for window in windows:
+            logits = model(input_ids=torch.tensor([window])).logits[0].double().tolist()
+            total = 0.0
+            for position, token in enumerate(window[1:]):
+                row = logits[position]
+                top = max(row)
+                total += top + math.log(sum(math.exp(value - top) for value in row)) - row[token]
+            found.append(total)
+    return found
+
+
+def test_perplexity_equals_a_plain_loop(model: Any, windows: tuple[tuple[int, ...], ...]) -> None:
+    text = Text(windows, "hash", floor_nats_per_token=1.5)
+    numbers = evaluate(model, text, repeats=1)
+    mean = sum(plain_losses(model, windows)) / sum(len(window) - 1 for window in windows)
+    assert numbers["perplexity"].value == pytest.approx(math.exp(mean), rel=1e-6)
+    assert numbers["excess_loss"].value == pytest.approx(mean - 1.5, rel=1e-6)
+    assert numbers["perplexity_floor"].value == pytest.approx(math.exp(1.5))
+    low, high = numbers["perplexity"].ci_low, numbers["perplexity"].ci_high
+    assert low is not None
+    assert high is not None
+    assert low < numbers["perplexity"].value < high
+    assert numbers["perplexity"].n == len(windows)
+
+
+def test_batches_of_many_windows_give_the_losses_of_single_ones(dense_models: dict[str, Any]) -> None:
+    from pruning.evaluation.observe import window_losses
+
+    windows = reference_text("evaluation", 70, 64).windows
+    alone = [window_losses(dense_models["llama"], [window])[0] for window in windows]
+    assert window_losses(dense_models["llama"], windows) == pytest.approx(alone, rel=1e-6)
+
+
+def test_interval_is_repeatable_and_covers() -> None:
+    """Of 200 simulated texts of 40 windows about 95 % of the intervals hold the true mean."""
+    generator = torch.Generator().manual_seed(1)
+    hits = 0
+    for _ in range(200):
+        counts = torch.randint(50, 100, (40,), generator=generator)
+        sums = counts * (2 + 0.3 * torch.randn(40, generator=generator))
+        low, high = mean_interval(sums.tolist(), counts.tolist())
+        assert (low, high) == mean_interval(sums.tolist(), counts.tolist())
+        hits += low <= 2 <= high
+    assert 180 <= hits <= 198
+
+
+def test_counts_and_times_of_an_observation() -> None:
+    numbers = measure(SEEN)
+    assert set(numbers) == set(METRICS.names())
+    assert numbers["perplexity"].value == pytest.approx(math.e**2)
+    assert numbers["excess_loss"].value == pytest.approx(1.0)
+    assert numbers["removed_fraction"].value == 0.25
+    assert numbers["latency"].value == 0.3
+    assert numbers["latency_ratio"].value == 0.5
+    assert (numbers["parameters"].value, numbers["nonzeros"].value, numbers["bytes"].value) == (100, 30, 400)
+
+
+def test_what_does_not_apply_is_left_out_and_what_is_not_finite_is_an_error() -> None:
+    bare = replace(SEEN, window_losses=(), window_tokens=(), floor_nats_per_token=None, dense_seconds=())
+    assert set(METRICS.names()) - set(measure(bare)) == {
+        "perplexity",
+        "excess_loss",
+        "perplexity_floor",
+        "latency_ratio",
+    }
+    for loss in (math.nan, math.inf, 1e6):
+        with pytest.raises(NotFiniteError, match="perplexity: expected a finite number"):
+            measure(replace(SEEN, window_losses=(10.0, loss, 20.0)))
+
+
+def test_parameters_and_nonzeros_of_a_pruned_model(model: Any, dense_models: dict[str, Any], family: str) -> None:
+    prune(model, "magnitude", 0.5)
+    numbers = evaluate(model, dense=dense_models[family], repeats=1)
+    assert numbers["parameters"].value == sum(parameter.numel() for parameter in model.parameters())
+    assert numbers["removed_fraction"].value == pytest.approx(0.5, abs=1e-6)
+    assert evaluate(dense_models[family], repeats=1)["removed_fraction"].value == 0
+
+
+def test_bytes_are_those_of_the_saved_file(model: Any, tmp_path: Path) -> None:
+    for dtype, size in ((torch.float32, 4), (torch.float16, 2)):
+        write_weights(model, tmp_path / str(size), dtype)
+        (file,) = (tmp_path / str(size)).glob("*.safetensors")
+        unique = sum(parameter.numel() for parameter in model.parameters())
+        assert measured_bytes(model, dtype) == weight_bytes(tmp_path / str(size)) == file.stat().st_size
+        assert size * unique < file.stat().st_size < size * unique + 20_000
