@@ -1,0 +1,40 @@
+"""`python -m analysis`: write the report, list its sections."""
+
+from pipeline.cli import new_app, run_command, with_settings
+from pipeline.progress import Progress, make_progress
+from pipeline.settings import Settings
+
+app = new_app("Stage 4: the report, from what the store holds.")
+
+
+@app.command()
+@with_settings("store", "output_dir")
+def run(settings: Settings, progress: Progress) -> None:
+    """Write README.md, reports/, images/, csv_data/ and statistics_txt/ into the output folder."""
+    from analysis import stage
+    from store import Store
+
+    stage.check(settings)
+    with Store.open(settings.store, create=False) as store:
+        report = stage.run(store, settings, progress)
+    counts = ", ".join(f"{count:,} {what}" for what, count in report.counts.items())
+    progress.result("\n".join([f"analyze: {counts}", *report.notes]), stage=report.stage, counts=report.counts)
+
+
+@app.command()
+def sections() -> None:
+    """List the sections of the report with their file and queries."""
+    from analysis.sections import SECTIONS
+
+    progress = make_progress()
+
+    def body() -> None:
+        for section in SECTIONS:
+            queries = ", ".join(query.path.name for query in section.queries)
+            progress.result(f"{section.name:<16} {section.report:<16} {section.title} ({queries})")
+
+    run_command(body, progress)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,99 @@
+"""What a section says, as values: the writers (`markdown.py`, `tabular.py`, `figures/`) decide how it looks.
+
+All text is plain text: nothing in it is markup, wherever it comes from.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Strong:
+    """Emphasised text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link to a file of the report; `target` is relative to the report's root."""
+
+    text: str
+    target: str
+
+
+Inline = str | Strong | Link
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph."""
+
+    spans: tuple[Inline, ...]
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list of sentences."""
+
+    items: tuple[tuple[Inline, ...], ...]
+
+
+@dataclass(frozen=True)
+class Subheading:
+    """A heading inside a section."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table."""
+
+    title: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table. Each row has one cell a column."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Inline, ...], ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture and the numbers in it, which become `csv_data/<name>.csv` beside `images/<name>.png`.
+
+    `rows` are flat dataclasses of one type; `draw` gets them as a data frame with a column a field. `alt` says what
+    the picture shows to those who cannot see it; `caption` states units, n and interval.
+    """
+
+    name: str
+    alt: str
+    caption: str
+    rows: Sequence[Any]
+    draw: "Callable[[Any], Figure]"
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Aligned plain text that becomes `statistics_txt/<name>.txt`, with a link to it in the report."""
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+Block = Paragraph | Bullets | Subheading | Table | Picture | Statistics
+
+
+def paragraph(*spans: Inline) -> Paragraph:
+    """Return a paragraph of its spans."""
+    return Paragraph(spans)

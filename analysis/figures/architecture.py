@@ -1,0 +1,147 @@
+"""Pictures of what was mined."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from analysis.figures.style import (
+    GREY,
+    MARKERS,
+    OTHER,
+    Frame,
+    axes_grid,
+    colorbar_axis,
+    colors_of,
+    counts_on,
+    heading,
+    label,
+)
+from analysis.numbers import short_count
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def draw_outcomes(frame: Frame, title: str) -> "Figure":
+    """Bars: model revisions by outcome, one colour a source. Columns reason, source, n_models."""
+    wide = frame.pivot_table(index="reason", columns="source", values="n_models", aggfunc="sum", fill_value=0)
+    wide = wide.loc[wide.sum(axis=1).sort_values(kind="stable").index]
+    figure, [axes] = axes_grid(9, 1.9 + 0.36 * len(wide))
+    _stack(axes, wide, colors_of(list(wide.columns)))
+    for position, total in enumerate(wide.sum(axis=1)):
+        axes.annotate(f" {total:,}", (total, position), verticalalignment="center")
+    axes.margins(x=0.1)
+    axes.set_xlabel("model revisions")
+    counts_on(axes.xaxis)
+    axes.legend(title="source", loc="lower right")
+    heading(figure, title)
+    return figure
+
+
+def draw_kinds(frame: Frame, title: str, tasks: Sequence[str]) -> "Figure":
+    """Stacked bars: leaf modules a kind, one colour a task. Columns kind, task, n_modules."""
+    wide = frame.pivot_table(index="kind", columns="task", values="n_modules", aggfunc="sum", fill_value=0)
+    wide = wide.loc[wide.sum(axis=1).sort_values(kind="stable").index, [task for task in tasks if task in wide]]
+    figure, [axes] = axes_grid(10, 2 + 0.3 * len(wide))
+    _stack(axes, wide, colors_of(tasks))
+    for position, total in enumerate(wide.sum(axis=1)):
+        axes.annotate(f" {short_count(int(total))}", (total, position), verticalalignment="center", fontsize=9)
+    axes.margins(x=0.08)
+    axes.set_xlabel("leaf modules in all models (repeated blocks counted out)")
+    counts_on(axes.xaxis)
+    axes.legend(title="task", loc="lower right")
+    heading(figure, title)
+    return figure
+
+
+def draw_kind_heatmap(frame: Frame, title: str, tasks: Sequence[str]) -> "Figure":
+    """Heatmap, logarithmic: mean leaf modules a model, kinds by tasks. Columns kind, task, modules_per_model."""
+    import seaborn
+    from matplotlib.colors import LogNorm
+
+    wide = frame.pivot_table(index="kind", columns="task", values="modules_per_model", aggfunc="sum")
+    order = wide.sum(axis=1).sort_values(ascending=False, kind="stable").index
+    wide = wide.loc[order, [task for task in tasks if task in wide]].rename(index=label, columns=label)
+    figure, [axes] = axes_grid(3.6 + 0.75 * wide.shape[1], 2.6 + 0.3 * len(wide))
+    lowest = max(float(wide.min(axis=None)), 0.01)
+    seaborn.heatmap(
+        wide,
+        ax=axes,
+        norm=LogNorm(lowest, max(float(wide.max(axis=None)), lowest * 10)),
+        cmap="viridis_r",
+        annot=wide.map(lambda value: "" if value != value else f"{value:.2g}" if value < 100 else f"{value:.0f}"),
+        fmt="",
+        annot_kws={"fontsize": 8},
+        linewidths=0.5,
+        cbar_kws={"label": "modules a model (mean, log)"},
+    )
+    counts_on(colorbar_axis(axes))
+    axes.grid(False)
+    axes.set(xlabel="", ylabel="")
+    axes.tick_params(axis="x", rotation=40)
+    for text in axes.get_xticklabels():
+        text.set_horizontalalignment("right")
+        text.set_rotation_mode("anchor")
+    heading(figure, title)
+    return figure
+
+
+def draw_sizes(frame: Frame, title: str, tasks: Sequence[str]) -> "Figure":
+    """Scatter: parameters against repeated blocks, a point a structure. Columns task, n_layers, n_parameters."""
+    figure, [axes] = axes_grid(9.5, 5.6)
+    colors = colors_of(tasks)
+    for index, task in reversed([*enumerate(tasks)]):
+        part = frame[(frame["task"] == task) & (frame["n_parameters"] > 0)]
+        axes.scatter(
+            part["n_layers"],
+            part["n_parameters"],
+            s=26,
+            alpha=0.75,
+            color=colors[task],
+            marker="." if task == OTHER else MARKERS[index % len(MARKERS)],
+            linewidths=0.3,
+            edgecolors="white",
+            label=f"{label(task, 26)} ({len(part)})",
+        )
+    axes.set_yscale("log")
+    axes.set_xscale("symlog", linthresh=1, base=2)
+    axes.set_xlim(left=-0.2)
+    counts_on(axes.xaxis)
+    counts_on(axes.yaxis)
+    axes.set(xlabel="layers (longest run of repeated blocks; 0 = none repeats)", ylabel="parameters")
+    axes.legend(title="task (structures)", loc="center left", bbox_to_anchor=(1, 0.5), reverse=True)
+    heading(figure, title)
+    return figure
+
+
+def draw_nesting(frame: Frame, title: str, tasks: Sequence[str]) -> "Figure":
+    """Bubbles: structures by the depth of their deepest module, a row a task. Columns task, max_depth."""
+    from matplotlib.ticker import MaxNLocator
+
+    counts = frame["task"].value_counts()
+    order = [task for task in tasks if task in counts]
+    figure, [axes] = axes_grid(9, 1.7 + 0.4 * len(order))
+    for row, task in enumerate(order):
+        depths = frame.loc[frame["task"] == task, "max_depth"]
+        shares = depths.value_counts(normalize=True).sort_index()
+        axes.scatter(
+            shares.index, [row] * len(shares), s=420 * shares, color="#9ecae1", edgecolors=GREY, linewidths=0.5
+        )
+        axes.plot([depths.median()] * 2, [row - 0.36, row + 0.36], color="#d55e00", linewidth=2.5)
+    axes.set_yticks(range(len(order)), [f"{label(task)} (n = {counts[task]})" for task in order])
+    axes.invert_yaxis()
+    axes.margins(y=0.06)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="deepest module (1 = child of the root); area = share of the task, bar = median", ylabel="")
+    heading(figure, title)
+    return figure
+
+
+def _stack(axes: "Axes", wide: Frame, colors: dict[str, str]) -> None:
+    """Draw horizontal stacked bars, a row an index label and a colour a column."""
+    left = wide.iloc[:, 0] * 0
+    for column in wide.columns:
+        axes.barh(range(len(wide)), wide[column], left=left, color=colors[column], label=label(column), height=0.72)
+        left = left + wide[column]
+    axes.set_yticks(range(len(wide)), [label(name) for name in wide.index])
+    axes.grid(visible=False, axis="y")

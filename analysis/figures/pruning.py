@@ -1,0 +1,200 @@
+"""Pictures of what pruning costs and gains."""
+
+from typing import TYPE_CHECKING
+
+from analysis.figures.style import (
+    MARKERS,
+    Frame,
+    axes_grid,
+    colorbar_axis,
+    colors_of,
+    facets,
+    heading,
+    label,
+    label_outer,
+    multiples_on,
+    shares_on,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Damage beyond this is drawn at the edge: a model that says nothing any more cannot get worse.
+WORST_DAMAGE = 1000.0
+FLOOR = "floor of the language"
+
+
+def draw_damage(frame: Frame, title: str) -> "Figure":
+    """Lines with intervals: perplexity over dense by removed share, a panel a model, a line a method.
+
+    Columns model_id, method, ratio, damage, damage_low, damage_high, floor (NaN = not known).
+    """
+    models = list(dict.fromkeys(frame["model_id"]))
+    methods = sorted(set(frame["method"]))
+    figure, axes = facets(len(models), 3.9, 3.3, sharey=True, sharex=True)
+    for panel, model in zip(axes, models, strict=True):
+        part = frame[frame["model_id"] == model]
+        _damage_panel(panel, part, methods)
+        _floor_line(panel, part["floor"].iloc[0])
+        panel.set_title(label(model))
+    label_outer(axes, "share of the prunable part removed", "perplexity / dense")
+    legend = dict(zip(*reversed(axes[0].get_legend_handles_labels()), strict=True))
+    order = sorted(legend, key=lambda name: (name == FLOOR, name))
+    figure.legend([legend[name] for name in order], order, loc="outside lower center", ncols=4)
+    heading(figure, title)
+    return figure
+
+
+def draw_prunability(frame: Frame, title: str) -> "Figure":
+    """Heatmap, logarithmic: perplexity over dense, models by methods. Columns model_id, method, damage."""
+    import seaborn
+    from matplotlib.colors import LogNorm
+
+    wide = frame.pivot_table(index="model_id", columns="method", values="damage")
+    wide = wide[wide.median().sort_values(kind="stable").index].rename(index=label, columns=label)
+    best = wide.eq(wide.min(axis=1), axis=0)
+    texts = wide.map(lambda value: "" if value != value else f"{value:.2f}" if value < 100 else f"{value:.0f}")
+    figure, [axes] = axes_grid(3.2 + 1.15 * wide.shape[1], 2.1 + 0.45 * len(wide))
+    seaborn.heatmap(
+        wide.clip(1, WORST_DAMAGE),
+        ax=axes,
+        norm=LogNorm(1, max(10.0, min(WORST_DAMAGE, float(wide.max(axis=None))))),
+        cmap="viridis_r",
+        annot=texts.where(~best, texts + " best"),
+        fmt="",
+        linewidths=0.5,
+        cbar_kws={"label": "perplexity / dense"},
+    )
+    multiples_on(colorbar_axis(axes))
+    axes.grid(False)
+    axes.set(xlabel="", ylabel="")
+    axes.tick_params(axis="y", rotation=0)
+    heading(figure, title)
+    return figure
+
+
+def draw_pareto(frame: Frame, title: str) -> "Figure":
+    """Two scatters: damage against bytes and against latency, a point a model, method and ratio.
+
+    Columns method, ratio, damage, bytes_left, latency_left, on_bytes_front, on_latency_front.
+    """
+    methods = sorted(set(frame["method"]))
+    colors = colors_of(methods)
+    figure, axes = axes_grid(11, 5.2, 1, 2, sharey=True)
+    panels = (
+        ("bytes_left", "on_bytes_front", "bytes on disk / dense"),
+        ("latency_left", "on_latency_front", "latency / dense"),
+    )
+    for panel, (column, front, text) in zip(axes, panels, strict=True):
+        for index, method in enumerate(methods):
+            part = frame[frame["method"] == method]
+            panel.scatter(
+                part[column],
+                part["damage"].clip(upper=WORST_DAMAGE),
+                s=18 + 90 * part["ratio"],
+                color=colors[method],
+                marker=MARKERS[index % len(MARKERS)],
+                alpha=0.75,
+                linewidths=0,
+                label=label(method),
+            )
+        best = frame[frame[front]].sort_values([column, "damage"])
+        panel.plot(
+            best[column], best["damage"].clip(upper=WORST_DAMAGE), color="black", linewidth=1, label="Pareto front"
+        )
+        panel.set_yscale("log")
+        panel.set_xlabel(text)
+        multiples_on(panel.yaxis)
+        shares_on(panel.xaxis)
+    axes[0].set_ylabel("perplexity / dense")
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=4)
+    heading(figure, title)
+    return figure
+
+
+def draw_speed(frame: Frame, title: str) -> "Figure":
+    """Scatter: latency against parameters, both over dense; the diagonal is where removal pays in full.
+
+    Columns scope, parameters_left, latency_left.
+    """
+    scopes = sorted(set(frame["scope"]))
+    colors = colors_of(scopes)
+    figure, [axes] = axes_grid(8, 5)
+    for index, scope in enumerate(scopes):
+        part = frame[frame["scope"] == scope]
+        text = f"{label(scope)} (n = {len(part)})"
+        axes.scatter(
+            part["parameters_left"], part["latency_left"], s=34, alpha=0.75, linewidths=0,
+            color=colors[scope], marker=MARKERS[index], label=text,
+        )  # fmt: skip
+    low = min(frame["parameters_left"].min(), frame["latency_left"].min())
+    axes.plot([low, 1], [low, 1], color="black", linewidth=1, linestyle="--", label="as much faster as smaller")
+    axes.axhline(1, color="black", linewidth=0.8)
+    axes.set(xlabel="parameters / dense", ylabel="latency of a forward pass / dense")
+    shares_on(axes.xaxis)
+    shares_on(axes.yaxis)
+    axes.legend(title="scope (experiments)", loc="center left", bbox_to_anchor=(1, 0.5))
+    heading(figure, title)
+    return figure
+
+
+def draw_depth(frame: Frame, title: str) -> "Figure":
+    """Triangular heatmaps: distance across a block of layers, a panel a model.
+
+    Columns model_id, first_layer, n_layers, distance, relative_distance (0 = the row's least, 1 = its greatest).
+    """
+    import seaborn
+
+    models = list(dict.fromkeys(frame["model_id"]))
+    figure, axes = facets(len(models), 3.9, 3.5)
+    for panel, model in zip(axes, models, strict=True):
+        part = frame[frame["model_id"] == model]
+        colors = part.pivot_table(index="n_layers", columns="first_layer", values="relative_distance")
+        texts = part.pivot_table(index="n_layers", columns="first_layer", values="distance")
+        few = texts.shape[0] <= 12
+        seaborn.heatmap(
+            colors, ax=panel, cmap="cividis", vmin=0, vmax=1, cbar=False, linewidths=0.4,
+            annot=texts.map(lambda value: "" if value != value else f"{value:.2f}".lstrip("0")) if few else None,
+            fmt="", annot_kws={"fontsize": 8},
+        )  # fmt: skip
+        panel.invert_yaxis()
+        panel.tick_params(axis="y", rotation=0)
+        panel.grid(False)
+        panel.set(xlabel="first layer of the block", ylabel="layers in the block")
+        panel.set_title(label(model))
+    heading(figure, title)
+    return figure
+
+
+def _damage_panel(panel: "Axes", part: Frame, methods: list[str]) -> None:
+    colors = colors_of(methods)
+    for index, method in enumerate(methods):
+        line = part[part["method"] == method].sort_values("ratio")
+        shift = 0.004 * (index - (len(methods) - 1) / 2)
+        values = line["damage"].clip(upper=WORST_DAMAGE)
+        low, high = (
+            line[name].fillna(line["damage"]).clip(upper=WORST_DAMAGE) for name in ("damage_low", "damage_high")
+        )
+        panel.errorbar(
+            line["ratio"] + shift,
+            values,
+            yerr=[(values - low).clip(lower=0), (high - values).clip(lower=0)],
+            color=colors[method],
+            marker=MARKERS[index % len(MARKERS)],
+            markersize=5,
+            linewidth=1.3,
+            capsize=2,
+            label=label(method),
+        )
+    panel.set_yscale("log")
+    panel.axhline(1, color="black", linewidth=0.8)
+    multiples_on(panel.yaxis)
+    shares_on(panel.xaxis)
+    panel.set_xticks(sorted(set(part["ratio"])))
+
+
+def _floor_line(panel: "Axes", floor: float) -> None:
+    if floor == floor:
+        panel.axhline(floor, color="black", linewidth=1, linestyle=":", label=FLOOR)

@@ -1,0 +1,44 @@
+"""Numbers as people read them. The numbers themselves stay unrounded in the CSV files."""
+
+from pipeline.text import count_of
+
+_COUNT_STEPS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
+
+__all__ = ["count_of", "decimal", "many", "percent", "short_count", "span", "with_interval"]
+
+
+def many(number: int) -> str:
+    """Return 12345 as "12,345"."""
+    return f"{number:,}"
+
+
+def short_count(number: float) -> str:
+    """Return 124439808 as "124 M", with three significant digits."""
+    for step, letter in _COUNT_STEPS:
+        if number >= step:
+            return f"{float(f'{number / step:.3g}'):g} {letter}"
+    return f"{number:g}"
+
+
+def percent(fraction: float) -> str:
+    """Return .256 as "26 %"."""
+    return f"{100 * fraction:.0f} %"
+
+
+def decimal(number: float) -> str:
+    """Return a number with three significant digits, without an exponent below a million."""
+    if abs(number) >= 1000:
+        return f"{number:,.0f}" if abs(number) < 1e6 else f"{number:.2e}"
+    return f"{float(f'{number:.3g}'):g}"
+
+
+def with_interval(value: float, low: float | None, high: float | None) -> str:
+    """Return "8.43 [8.3, 8.57]", or the bare value without an interval."""
+    if low is None or high is None:
+        return decimal(value)
+    return f"{decimal(value)} [{decimal(low)}, {decimal(high)}]"
+
+
+def span(low: float, high: float) -> str:
+    """Return "12" or "12 to 48", in short counts."""
+    return short_count(low) if low == high else f"{short_count(low)} to {short_count(high)}"

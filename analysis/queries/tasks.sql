@@ -1,0 +1,14 @@
+-- One row a task: its models, and the sizes of their structures.
+SELECT
+    coalesce(seen.task, 'not stated') AS task,
+    count(*) AS n_models,
+    count(DISTINCT outcome.structure_id) AS n_structures,
+    median(structure.n_layers) AS median_layers,
+    median(structure.n_parameters) AS median_parameters,
+    avg(structure.max_depth) AS mean_depth,
+    median(structure.max_depth) AS median_depth
+FROM models AS seen
+JOIN current_extractions AS outcome USING (source, model_id, revision)
+JOIN structures AS structure USING (structure_id)
+GROUP BY ALL
+ORDER BY n_models DESC, task

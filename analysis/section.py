@@ -1,0 +1,41 @@
+"""What a section of the report is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+from analysis.document import Block
+from store import Query, Store
+
+QUERIES = Path(__file__).parent / "queries"
+ReportName = Literal["README", "reports/extract", "reports/process", "reports/prune", "reports/analyze"]
+Row = TypeVar("Row")
+
+
+class Answers:
+    """The rows of queries, each asked once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._rows: dict[Query[Any], list[Any]] = {}
+
+    def __getitem__(self, query: Query[Row]) -> list[Row]:
+        if query not in self._rows:
+            self._rows[query] = self._store.fetch(query)
+        return cast("list[Row]", self._rows[query])
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section: `render` turns the rows of its queries into blocks.
+
+    It is rendered only when its first query has rows; else the report says `missing`.
+    """
+
+    name: str
+    title: str
+    report: ReportName
+    queries: tuple[Query[Any], ...]
+    render: Callable[[Answers], tuple[Block, ...]]
+    missing: str

@@ -1,0 +1,57 @@
+"""The sections of the report, in the order in which they stand in their files.
+
+A section is a query in `queries/`, a frozen row, and a function from rows to blocks. To add one, write
+`sections/NAME.py` and `queries/NAME.sql` and list it here.
+"""
+
+from analysis.section import Section
+from analysis.sections.architecture import KINDS_SECTION, SIZES_SECTION, STATISTICS_SECTION, TASKS_SECTION
+from analysis.sections.baselines import BASELINES_SECTION, HEADROOM_SECTION
+from analysis.sections.catalog import OUTCOMES_SECTION, SOURCES_SECTION
+from analysis.sections.damage import DAMAGE_SECTION
+from analysis.sections.dense import DENSE_SECTION
+from analysis.sections.depth import DEPTH_SECTION
+from analysis.sections.families import FAMILIES_SECTION, REPRESENTATIVES_SECTION, TRAITS_SECTION
+from analysis.sections.index import (
+    FAILURES_SECTION,
+    FINDINGS_SECTION,
+    INDEX_FAMILIES_SECTION,
+    LEADERBOARD_SECTION,
+    LINKS_SECTION,
+)
+from analysis.sections.names import NAMES_SECTION
+from analysis.sections.runs import RUNS_SECTION
+from analysis.sections.samples import SAMPLES_SECTION
+from analysis.sections.speed import PARETO_SECTION
+from analysis.sections.unfinished import UNFINISHED_SECTION
+from pipeline.registry import Registry
+
+SECTIONS: Registry[Section] = Registry(
+    "report section",
+    (
+        FINDINGS_SECTION,
+        LEADERBOARD_SECTION,
+        INDEX_FAMILIES_SECTION,
+        FAILURES_SECTION,
+        LINKS_SECTION,
+        SOURCES_SECTION,
+        OUTCOMES_SECTION,
+        TASKS_SECTION,
+        KINDS_SECTION,
+        SIZES_SECTION,
+        STATISTICS_SECTION,
+        FAMILIES_SECTION,
+        TRAITS_SECTION,
+        REPRESENTATIVES_SECTION,
+        NAMES_SECTION,
+        DENSE_SECTION,
+        DAMAGE_SECTION,
+        BASELINES_SECTION,
+        HEADROOM_SECTION,
+        PARETO_SECTION,
+        DEPTH_SECTION,
+        SAMPLES_SECTION,
+        UNFINISHED_SECTION,
+        RUNS_SECTION,
+    ),
+)

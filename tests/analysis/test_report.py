@@ -1,0 +1,165 @@
+"""The whole report: golden index, same bytes, partial stores, numbers found again.
+
+`ARBORIST_UPDATE_GOLDEN=1 pytest tests/analysis/test_report.py` writes the golden file anew.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from analysis.build import build_report
+from analysis.section import Answers
+from analysis.sections import SECTIONS
+from pipeline.progress import PlainProgress
+from store import Store
+from tests.analysis.conftest import Built
+from tests.analysis.synthetic import METHODS, RATIOS, REFERENCES, damage_of, fill_catalog, fill_families
+
+GOLDEN = Path(__file__).parent / "golden" / "README.md"
+PAGES = ("README.md", "reports/extract.md", "reports/process.md", "reports/prune.md", "reports/analyze.md")
+PARSER = MarkdownIt("commonmark").enable("table")
+LARGEST_PICTURE = 150_000
+
+
+def test_the_index_is_the_golden_one(full: Built) -> None:
+    if os.environ.get("ARBORIST_UPDATE_GOLDEN"):
+        GOLDEN.write_bytes(full.files["README.md"])
+    assert full.text("README.md") == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_the_same_rows_in_another_order_give_the_same_bytes(full: Built) -> None:
+    with Store.open(None) as store:
+        for (table,) in full.store.rows(
+            "SELECT table_name FROM duckdb_tables() WHERE table_name NOT LIKE '%migration%'"
+        ):
+            store.connection.register("copied", full.store.connection.sql(f"SELECT * FROM {table}").to_arrow_table())
+            store.connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM copied ORDER BY hash(copied)")
+            store.connection.unregister("copied")
+        again = build_report(Answers(store), PlainProgress())
+    assert {path: content == full.files[path] for path, content in again.items()} == dict.fromkeys(full.files, True)
+
+
+def test_every_picture_has_its_numbers_and_is_small(full: Built) -> None:
+    pictures = {Path(path).stem for path in full.files if path.startswith("images/")}
+    assert len(pictures) >= 8
+    assert pictures == {Path(path).stem for path in full.files if path.startswith("csv_data/")}
+    for name in pictures:
+        content = full.files[f"images/{name}.png"]
+        assert content.startswith(b"\x89PNG")
+        assert len(content) < LARGEST_PICTURE
+        assert b"tIME" not in content
+        assert full.text(f"csv_data/{name}.csv").count("\n") > 1
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_and_pictures_lead_to_files_of_the_report(page: str, full: Built) -> None:
+    targets = [
+        str(child.attrs.get("href") or child.attrs["src"])
+        for token in PARSER.parse(full.text(page))
+        for child in token.children or []
+        if child.type in ("link_open", "image")
+    ]
+    assert targets
+    for target in targets:
+        assert os.path.normpath(Path(page).parent / target) in full.files
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_table_row_has_as_many_cells_as_its_head(page: str, full: Built) -> None:
+    width, cells = 0, 0
+    for token in PARSER.parse(full.text(page)):
+        if token.type == "tr_open":
+            cells = 0
+        elif token.type in ("th_open", "td_open"):
+            cells += 1
+        elif token.type == "thead_close":
+            width = cells
+        elif token.type == "tr_close" and width:
+            assert cells == width
+        elif token.type == "table_close":
+            width = 0
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_carries_source_and_time_from_the_store(page: str, full: Built) -> None:
+    stamp = full.text(page).split("\n")[2]
+    assert stamp == (
+        "OFFLINE RUN: nothing here was listed on the Hub. Source: builtin (55 models), reference (5 models). "
+        "Newest run 20261101T100000.000000-cccccc, started 2026-11-01 10:00 UTC."
+    )
+
+
+def test_the_index_says_the_numbers_that_the_tables_give(full: Built) -> None:
+    index = full.text("README.md")
+    [(models, extracted, structures)] = full.store.rows(
+        "SELECT (SELECT count(*) FROM sightings), count(*), count(DISTINCT structure_id) FROM extractions "
+        "WHERE status = 'extracted'"
+    )
+    assert f"**{models} model revisions mined**" in index
+    assert f"{extracted} gave a structure, {structures} of them distinct; {models - extracted} did not" in index
+    [(families,)] = full.store.rows("SELECT count(DISTINCT family_id) FROM families")
+    assert f"**{families} families among {extracted} models**" in index
+
+
+def test_the_index_says_in_words_who_beats_whom(full: Built) -> None:
+    magnitude, random = (f"{damage_of(method, 0.5):.3g}" for method in ("magnitude", "random"))
+    assert (
+        "**magnitude against random:** better on 5 of 5 models at 10 %, on 5 of 5 models at 25 %, on 5 of 5 models at "
+        f"50 %; intervals apart in 15 of 15; at 50 % the median is {magnitude} x dense against {random} x."
+    ) in full.text("README.md")
+
+
+def test_the_prunability_table_has_every_measurement_and_one_best_a_ratio(full: Built) -> None:
+    part = full.text("README.md").split("## Prunability")[1].split("## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in part.split("\n") if line.startswith("| ref-")]
+    wanted = {
+        (model, f"{100 * ratio:.0f} %", method): f"{float(f'{damage_of(method, ratio):.3g}'):g} x"
+        for model in REFERENCES
+        for method in METHODS
+        for ratio in RATIOS
+    }
+    assert {(row[0], row[1], row[3]): row[5] for row in rows} == wanted
+    assert len(rows) == len(wanted)
+    for row in rows:
+        assert re.fullmatch(r"[\d.]+ \\\[[\d.]+, [\d.]+\\\]", row[4])
+        assert row[-1] == ("**best**" if row[3] == "magnitude" else "")
+
+
+def test_a_worse_method_is_named(full: Built) -> None:
+    with Store.open(None) as store:
+        fill_catalog(store)
+        for (table,) in [("experiments",), ("metrics",)]:
+            store.connection.register("copied", full.store.connection.sql(f"SELECT * FROM {table}").to_arrow_table())
+            store.connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM copied")
+        store.connection.execute(
+            "UPDATE metrics SET value = 900, ci_low = 800, ci_high = 1000 "
+            "WHERE experiment_key = 'ref-opt-magnitude-0.5' AND metric = 'perplexity'"
+        )
+        [section] = [section for section in SECTIONS if section.name == "findings"]
+        blocks = repr(section.render(Answers(store)))
+    assert "on 4 of 5 models at 50 %; intervals apart in 14 of 15" in blocks
+    assert "Not: ref-opt at 50 % (clearly worse)." in blocks
+
+
+@pytest.mark.parametrize(
+    ("fill", "missing", "pictures"),
+    [
+        ((fill_catalog,), ("--process", "--prune"), 5),
+        ((fill_catalog, fill_families), ("--prune",), 7),
+    ],
+    ids=["extracted", "processed"],
+)
+def test_a_partial_store_says_what_is_missing(
+    fill: tuple[Callable[[Store], None], ...], missing: tuple[str, ...], pictures: int, empty_store: Store
+) -> None:
+    for step in fill:
+        step(empty_store)
+    files = build_report(Answers(empty_store), PlainProgress())
+    assert {f"{page}" for page in PAGES} <= set(files)
+    for flag in missing:
+        assert f"run \\`python run\\_pipeline.py {flag}\\`" in files["README.md"].decode()
+    assert sum(path.startswith("images/") for path in files) == pictures

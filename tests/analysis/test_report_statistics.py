@@ -1,0 +1,84 @@
+"""The earlier miner's statistics on a worked example, and numbers as people read them."""
+
+import pytest
+
+from analysis.numbers import decimal, percent, short_count, span, with_interval
+from analysis.sections.architecture import (
+    TOP_TASKS,
+    KindRow,
+    TaskRow,
+    common_layers,
+    shown_tasks,
+    task_order,
+    top_kinds,
+    top_types,
+    unique_layers,
+)
+
+ROWS = [
+    KindRow("text", "Linear", 2, 20),
+    KindRow("image", "Linear", 1, 5),
+    KindRow("image", "Conv2d", 1, 7),
+    KindRow("audio", "Conv1d", 1, 1),
+    KindRow("audio", "Linear", 1, 2),
+]
+
+
+def task(name: str, models: int) -> TaskRow:
+    return TaskRow(name, models, 1, 1.0, 1.0, 1.0, 1.0)
+
+
+def test_top_types_are_ordered_by_modules() -> None:
+    assert top_types(ROWS) == (("Linear", "27", "4"), ("Conv2d", "7", "1"), ("Conv1d", "1", "1"))
+
+
+def test_common_layers_are_in_half_of_the_tasks() -> None:
+    assert common_layers(ROWS) == (("Linear", "3 of 3"),)
+    assert common_layers(ROWS[:3]) == (("Linear", "2 of 2"), ("Conv2d", "1 of 2"))
+
+
+def test_unique_layers_are_in_one_task() -> None:
+    assert unique_layers(ROWS) == (("audio", "Conv1d", "1"), ("image", "Conv2d", "1"))
+
+
+def test_kinds_are_means_a_model() -> None:
+    found = top_kinds(ROWS, [task("text", 4), task("image", 1), task("audio", 1)])
+    assert [(share.kind, share.task, share.modules_per_model) for share in found] == [
+        ("Linear", "text", 5.0),
+        ("Linear", "image", 5.0),
+        ("Linear", "audio", 2.0),
+        ("Conv2d", "image", 7.0),
+        ("Conv1d", "audio", 1.0),
+    ]
+
+
+def test_rare_tasks_are_added_up() -> None:
+    tasks = [task(f"t{index}", 9) for index in range(TOP_TASKS + 3)]
+    shown = shown_tasks(tasks)
+    assert [name for name, as_name in shown.items() if as_name == "other"] == ["t7", "t8", "t9", "t10"]
+    assert len(task_order(tasks)) == TOP_TASKS
+    assert "other" not in task_order(tasks[:TOP_TASKS])
+    rows = [KindRow(row.task, "Linear", 9, 90) for row in tasks]
+    assert [share.modules_per_model for share in top_kinds(rows, tasks)] == [10.0] * TOP_TASKS
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (999, "999"), (1000, "1 K"), (124_439_808, "124 M"), (7.24e9, "7.24 B"), (1e12, "1 T")],
+)
+def test_short_counts(number: float, text: str) -> None:
+    assert short_count(number) == text
+
+
+def test_numbers_for_people() -> None:
+    assert [decimal(value) for value in (0.12345, 8.4321, 161.3, 14743.2, 3.2e7)] == [
+        "0.123",
+        "8.43",
+        "161",
+        "14,743",
+        "3.20e+07",
+    ]
+    assert percent(0.256) == "26 %"
+    assert with_interval(8.4321, 8.3, 8.57) == "8.43 [8.3, 8.57]"
+    assert with_interval(8.4321, None, 8.57) == "8.43"
+    assert (span(12, 12), span(12, 4800)) == ("12", "12 to 4.8 K")
