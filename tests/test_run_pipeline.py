@@ -1,0 +1,185 @@
+"""The whole command: exit codes, messages, dry run, resume after kill -9 in each stage."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.settings import ROOT
+from store import Store
+
+# Small, but through every stage: five trained models, two bare configs, a short grid.
+SMALL = (
+    *("--offline", "--methods", "random,depth-last,mlp-maxmin", "--ratios", "0.25"),
+    *("--evaluation-windows", "4", "--calibration-windows", "4", "--latency-repeats", "1", "--workers", "2"),
+)
+STAGES = ("--extract", "--process", "--prune", "--analyze")
+
+# What an undisturbed and a disturbed run must share: everything but times, run ids and the machine's speed.
+TABLES = {
+    "models": "model_id, source, revision, task, has_weights, location, config_hash",
+    "current_extractions": "model_id, source, revision, status, reason, reader, structure_id, architecture",
+    "structures": "* EXCLUDE (hash_version)",
+    "modules": "*",
+    "traits": "*",
+    "names": "DISTINCT * EXCLUDE (run_id)",
+    "similarities": "DISTINCT * EXCLUDE (run_id)",
+    "current_families": "* EXCLUDE (run_id)",
+    "current_representatives": "* EXCLUDE (run_id)",
+    "redundancy": "DISTINCT * EXCLUDE (run_id)",
+    "current_experiments": "* EXCLUDE (run_id, seconds, git_commit)",
+    "samples": "* EXCLUDE (run_id)",
+}
+STEADY_METRICS = "SELECT * EXCLUDE (run_id) FROM current_metrics WHERE metric NOT LIKE '%latency%' ORDER BY ALL"
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, str(ROOT / "run_pipeline.py"), *map(str, arguments)]
+
+
+def run(*arguments: str | Path, code: int = 0, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    answer = subprocess.run(
+        command(*arguments), capture_output=True, text=True, cwd=ROOT, env={**os.environ, **(env or {})}
+    )
+    assert answer.returncode == code, answer.stderr
+    return answer
+
+
+def places(folder: Path) -> tuple[str | Path, ...]:
+    return ("--store", folder / "store.duckdb", "--output-dir", folder / "report")
+
+
+def contents(folder: Path) -> dict[str, list[tuple[object, ...]]]:
+    with Store.open(folder / "store.duckdb", create=False) as store:
+        tables = {name: store.rows(f"SELECT {columns} FROM {name} ORDER BY ALL") for name, columns in TABLES.items()}
+        return {**tables, "metrics": store.rows(STEADY_METRICS)}
+
+
+@pytest.fixture(scope="module")
+def configs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bare configs of small models: enough of them that a kill falls between two."""
+    folder = tmp_path_factory.mktemp("configs")
+    for layers in range(1, 25):
+        config = {"model_type": "gpt2", "n_layer": layers, "n_embd": 64, "n_head": 4, "vocab_size": 100}
+        (folder / f"gpt2-{layers}.json").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "broken.json").write_text("{", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, configs: Path) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    run("--extract", "--source", "directory", "--directory", configs, *SMALL, *places(folder))
+    run("--all", "--source", "reference", *SMALL, *places(folder))
+    return folder
+
+
+def test_the_pipeline_leaves_experiments_and_a_report(undisturbed: Path) -> None:
+    found = contents(undisturbed)
+    assert len(found["models"]) == 5 + 25
+    assert ("broken", "failed", "bad_config") in {(row[0], row[3], row[4]) for row in found["current_extractions"]}
+    assert len(found["current_experiments"]) == 5 * (1 + 3)
+    assert (undisturbed / "report" / "README.md").is_file()
+    assert len(list((undisturbed / "report" / "images").glob("*.png"))) >= 6
+
+
+def test_nothing_is_done_twice(undisturbed: Path) -> None:
+    before = contents(undisturbed)
+    answer = run("--all", "--source", "reference", *SMALL, *places(undisturbed), "--json")
+    results = [json.loads(line) for line in answer.stdout.splitlines()]
+    stages = {each["stage"]: each for each in results if each["event"] == "result"}
+    assert list(stages) == ["extract", "process", "prune", "analyze"]
+    assert contents(undisturbed) == before
+    with Store.open(undisturbed / "store.duckdb") as store:
+        (runs,) = store.rows("SELECT count(DISTINCT run_id) FROM experiments")
+        assert runs == (1,)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_killed_in_any_stage_and_resumed_it_ends_the_same(
+    stage: str, undisturbed: Path, configs: Path, tmp_path: Path
+) -> None:
+    """Stages before run undisturbed, `stage` is killed at random moments, then all stages go to their end."""
+    moments = random.Random(stage)
+    mine = ("--source", "directory", "--directory", configs)
+    disturbed = [stage, *mine] if stage == "--extract" else [stage, "--source", "reference"]
+    if stage != "--extract":
+        run("--extract", *mine, *SMALL, *places(tmp_path))
+        for earlier in STAGES[: STAGES.index(stage)]:
+            run(earlier, "--source", "reference", *SMALL, *places(tmp_path))
+    for _ in range(3):
+        _kill_after(moments.uniform(1.0, 5.0), command(*disturbed, *SMALL, *places(tmp_path)))
+    run("--extract", *mine, *SMALL, *places(tmp_path))
+    run("--all", "--source", "reference", *SMALL, *places(tmp_path))
+    expected, found = contents(undisturbed), contents(tmp_path)
+    for table, rows in expected.items():
+        assert found[table] == rows, table
+
+
+def _kill_after(seconds: float, arguments: list[str]) -> None:
+    with subprocess.Popen(arguments, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=ROOT) as process:
+        try:
+            process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def test_a_dry_run_changes_nothing(tmp_path: Path) -> None:
+    answer = run("--all", "--dry-run", "--offline", *places(tmp_path))
+    for stage in ("extract", "process", "prune", "analyze"):
+        assert f"{stage}:" in answer.stdout
+    assert not (tmp_path / "report").exists()
+    with Store.open(tmp_path / "store.duckdb") as store:
+        assert store.rows("SELECT count(*) FROM runs") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "nothing to run"),
+        (("--all", "--similarity-threshold", "1.01"), "--similarity-threshold"),
+        (("--all", "--methods", "magnitud"), "Did you mean magnitude"),
+        (("--all", "--source", "directory"), "--directory"),
+        (("--all", "--source", "directory", "--directory", "/nowhere/at/all"), "/nowhere/at/all"),
+        (("--all", "--store", "/proc/self/status"), "--store"),
+        (("--all", "--output-dir", "/proc/self/status/report"), "--output-dir"),
+        (("--all", "--surce", "hub"), "--source"),
+    ],
+)
+def test_bad_usage_is_exit_2_with_a_message(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    store = () if "--store" in arguments else ("--store", tmp_path / "store.duckdb")
+    answer = run(*arguments, *store, code=2)
+    assert words in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_stage_that_fails_is_exit_1(tmp_path: Path) -> None:
+    answer = run("--process", *places(tmp_path), code=1)
+    assert "--extract" in answer.stderr
+    with Store.open(tmp_path / "store.duckdb") as store:
+        assert store.rows("SELECT stage, status FROM runs") == [("process", "failed")]
+
+
+@pytest.mark.parametrize("program", ["run_pipeline.py", "model_extract", "data_processing", "pruning", "analysis"])
+def test_help_answers_at_once_with_defaults(program: str) -> None:
+    arguments = [program] if program.endswith(".py") else ["-m", program]
+    wall = []
+    for _ in range(3):
+        before = os.times()
+        answer = subprocess.run(
+            [sys.executable, *arguments, "--help"], capture_output=True, text=True, cwd=ROOT, check=True
+        )
+        after = os.times()
+        wall.append(after.children_user + after.children_system - before.children_user - before.children_system)
+        assert "Usage" in answer.stdout
+    # Processor time: tests that run beside this one do not count.
+    assert min(wall) < 0.5
+
+
+def test_no_colour_and_no_bar_outside_a_terminal() -> None:
+    answer = run("--help", env={"NO_COLOR": "1"})
+    assert "\x1b" not in answer.stdout + answer.stderr
