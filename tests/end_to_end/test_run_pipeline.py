@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +13,15 @@ import pytest
 from pipeline.settings import ROOT
 from store import Store
 
+# One worker runs them all: what they start from is made once.
+pytestmark = pytest.mark.xdist_group("pipeline")
+
 # Small, but through every stage: five trained models, two bare configs, a short grid.
 SMALL = (
     *("--offline", "--methods", "random,depth-last,mlp-maxmin", "--ratios", "0.25"),
     *("--evaluation-windows", "4", "--calibration-windows", "4", "--latency-repeats", "1", "--workers", "2"),
 )
+FROM_REFERENCE = ("--source", "reference")
 STAGES = ("--extract", "--process", "--prune", "--analyze")
 
 # What an undisturbed and a disturbed run must share: everything but times, run ids and the machine's speed.
@@ -53,6 +58,10 @@ def places(folder: Path) -> tuple[str | Path, ...]:
     return ("--store", folder / "store.duckdb", "--output-dir", folder / "report")
 
 
+def from_directory(folder: Path) -> tuple[str | Path, ...]:
+    return ("--source", "directory", "--directory", folder)
+
+
 def contents(folder: Path) -> dict[str, list[tuple[object, ...]]]:
     with Store.open(folder / "store.duckdb", create=False) as store:
         tables = {name: store.rows(f"SELECT {columns} FROM {name} ORDER BY ALL") for name, columns in TABLES.items()}
@@ -72,9 +81,12 @@ def configs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, configs: Path) -> Path:
+    """A folder with a finished store and report, and the store as it was before each stage."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    run("--extract", "--source", "directory", "--directory", configs, *SMALL, *places(folder))
-    run("--all", "--source", "reference", *SMALL, *places(folder))
+    run("--extract", *from_directory(configs), *SMALL, *places(folder))
+    for stage in STAGES:
+        shutil.copy(folder / "store.duckdb", folder / f"before{stage}.duckdb")
+        run(stage, *FROM_REFERENCE, *SMALL, *places(folder))
     return folder
 
 
@@ -89,7 +101,7 @@ def test_the_pipeline_leaves_experiments_and_a_report(undisturbed: Path) -> None
 
 def test_nothing_is_done_twice(undisturbed: Path) -> None:
     before = contents(undisturbed)
-    answer = run("--all", "--source", "reference", *SMALL, *places(undisturbed), "--json")
+    answer = run("--all", *FROM_REFERENCE, *SMALL, *places(undisturbed), "--json")
     results = [json.loads(line) for line in answer.stdout.splitlines()]
     stages = {each["stage"]: each for each in results if each["event"] == "result"}
     assert list(stages) == ["extract", "process", "prune", "analyze"]
@@ -105,16 +117,15 @@ def test_killed_in_any_stage_and_resumed_it_ends_the_same(
 ) -> None:
     """Stages before run undisturbed, `stage` is killed at random moments, then all stages go to their end."""
     moments = random.Random(stage)
-    mine = ("--source", "directory", "--directory", configs)
-    disturbed = [stage, *mine] if stage == "--extract" else [stage, "--source", "reference"]
-    if stage != "--extract":
-        run("--extract", *mine, *SMALL, *places(tmp_path))
-        for earlier in STAGES[: STAGES.index(stage)]:
-            run(earlier, "--source", "reference", *SMALL, *places(tmp_path))
+    if stage == "--extract":
+        disturbed = [stage, *from_directory(configs)]
+    else:
+        disturbed = [stage, *FROM_REFERENCE]
+        shutil.copy(undisturbed / f"before{stage}.duckdb", tmp_path / "store.duckdb")
     for _ in range(3):
-        _kill_after(moments.uniform(1.0, 5.0), command(*disturbed, *SMALL, *places(tmp_path)))
-    run("--extract", *mine, *SMALL, *places(tmp_path))
-    run("--all", "--source", "reference", *SMALL, *places(tmp_path))
+        _kill_after(moments.uniform(0.5, 4.0), command(*disturbed, *SMALL, *places(tmp_path)))
+    run(*disturbed, *SMALL, *places(tmp_path))
+    run("--all", *FROM_REFERENCE, *SMALL, *places(tmp_path))
     expected, found = contents(undisturbed), contents(tmp_path)
     for table, rows in expected.items():
         assert found[table] == rows, table
@@ -148,6 +159,7 @@ def test_a_dry_run_changes_nothing(tmp_path: Path) -> None:
         (("--all", "--store", "/proc/self/status"), "--store"),
         (("--all", "--output-dir", "/proc/self/status/report"), "--output-dir"),
         (("--all", "--surce", "hub"), "--source"),
+        (("--process",), "run_pipeline.py --extract"),
     ],
 )
 def test_bad_usage_is_exit_2_with_a_message(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
@@ -158,10 +170,11 @@ def test_bad_usage_is_exit_2_with_a_message(arguments: tuple[str, ...], words: s
 
 
 def test_a_stage_that_fails_is_exit_1(tmp_path: Path) -> None:
-    answer = run("--process", *places(tmp_path), code=1)
-    assert "--extract" in answer.stderr
+    nobody = {"HF_ENDPOINT": "http://127.0.0.1:9"}  # the discard port: nothing listens
+    answer = run("--extract", "--source", "hub", *places(tmp_path), code=1, env=nobody)
+    assert "stage extract" in answer.stderr
     with Store.open(tmp_path / "store.duckdb") as store:
-        assert store.rows("SELECT stage, status FROM runs") == [("process", "failed")]
+        assert store.rows("SELECT stage, status FROM runs") == [("extract", "failed")]
 
 
 @pytest.mark.parametrize("program", ["run_pipeline.py", "model_extract", "data_processing", "pruning", "analysis"])
