@@ -67,6 +67,10 @@ class Comparison:
     def better(self) -> bool:
         return self.damage < self.baseline_damage
 
+    @property
+    def worse(self) -> bool:
+        return self.damage > self.baseline_damage
+
 
 @dataclass(frozen=True)
 class Headroom:

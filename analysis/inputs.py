@@ -1,46 +1,23 @@
 """The hash of all that a report depends on."""
 
+from dataclasses import astuple
 from pathlib import Path
 
-from store import Store
+from analysis.section import Answers
+from analysis.sections import SECTIONS
 from store.provenance import content_hash
 
 PACKAGE = Path(__file__).parent
-# The ledger is left out: a run that did nothing leaves a row there.
-TABLES_READ = (
-    "extractions",
-    "extracted_structures",
-    "modules",
-    "traits",
-    "fingerprints",
-    "names",
-    "similarities",
-    "families",
-    "representatives",
-    "redundancy",
-    "experiments",
-    "metrics",
-    "samples",
-)
-_WITHOUT_RUN = frozenset({"modules", "traits"})
 
 
-def input_hash(store: Store) -> str:
-    """Return the hash of the work tables' state, of the listed models and of this package's code.
+def input_hash(answers: Answers) -> str:
+    """Return the hash of every row that the sections ask for and of this package's code.
 
-    Work tables are insert-only, so the number of rows and the newest run tell whether anything came in. Models are
-    seen anew by every run, so their contents are compared.
+    Rows and not the tables' state: a stage that looks again and finds nothing new leaves rows behind, too.
     """
-    state = {table: _state(store, table) for table in TABLES_READ}
-    models = store.rows(
-        "SELECT count(*), bit_xor(hash(seen)) FROM (SELECT * EXCLUDE (last_seen_run) FROM models) AS seen"
-    )
-    return content_hash({"tables": state, "models": models, "code": _code()})
-
-
-def _state(store: Store, table: str) -> list[object]:
-    newest = "NULL" if table in _WITHOUT_RUN else "max(run_id)"
-    return [*store.rows(f"SELECT count(*), {newest} FROM {table}")[0]]  # noqa: S608  # names from the list above
+    queries = {query.path.name: query for section in SECTIONS for query in section.queries}
+    rows = {name: [astuple(row) for row in answers[query]] for name, query in queries.items()}
+    return content_hash({"rows": rows, "code": _code()})
 
 
 def _code() -> dict[str, str]:

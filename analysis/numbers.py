@@ -4,7 +4,7 @@ from pipeline.text import count_of
 
 _COUNT_STEPS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
 
-__all__ = ["count_of", "decimal", "many", "percent", "short_count", "span", "with_interval"]
+__all__ = ["count_of", "decimal", "many", "percent", "short_count", "span", "times", "with_interval"]
 
 
 def many(number: int) -> str:
@@ -30,6 +30,11 @@ def decimal(number: float) -> str:
     if abs(number) >= 1000:
         return f"{number:,.0f}" if abs(number) < 1e6 else f"{number:.2e}"
     return f"{float(f'{number:.3g}'):g}"
+
+
+def times(ratio: float) -> str:
+    """Return 1.0283 as "1.03 x" and 161.3 as "161 x"."""
+    return f"{ratio:.2f} x" if ratio < 100 else f"{decimal(ratio)} x"
 
 
 def with_interval(value: float, low: float | None, high: float | None) -> str:

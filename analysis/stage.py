@@ -2,6 +2,7 @@
 
 from analysis.inputs import input_hash
 from analysis.output import check_folder, check_ownership, is_current, publish
+from analysis.section import Answers
 from pipeline.errors import UsageError
 from pipeline.progress import Progress
 from pipeline.settings import Settings
@@ -22,27 +23,27 @@ def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
     check(settings)
     _check_store(store)
     with store.run("analyze", {"output_dir": settings.output_dir}) as handle:
-        hashed = input_hash(store)
+        answers = Answers(store)
+        hashed = input_hash(answers)
         if is_current(settings.output_dir, hashed):
             report = StageReport("analyze", {"files changed": 0}, (f"{settings.output_dir}: nothing changed",))
         else:
-            report = _write(store, settings, progress, hashed)
+            report = _write(answers, settings, progress, hashed)
         store.record_input(handle, hashed)
     return report
 
 
 def plan(store: Store, settings: Settings) -> StagePlan:
     """Say whether the report would be written anew."""
-    if is_current(settings.output_dir, input_hash(store)):
+    if is_current(settings.output_dir, input_hash(Answers(store))):
         return StagePlan("analyze", (), 0, 0.0)
     return StagePlan("analyze", (f"write the report into {settings.output_dir}",), 0, SECONDS_A_REPORT)
 
 
-def _write(store: Store, settings: Settings, progress: Progress, hashed: str) -> StageReport:
+def _write(answers: Answers, settings: Settings, progress: Progress, hashed: str) -> StageReport:
     from analysis.build import build_report
-    from analysis.section import Answers
 
-    files = build_report(Answers(store), progress)
+    files = build_report(answers, progress)
     changed = publish(settings.output_dir, files, hashed)
     if progress.verbose:
         for path in sorted(files):

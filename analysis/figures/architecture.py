@@ -14,6 +14,7 @@ from analysis.figures.style import (
     counts_on,
     heading,
     label,
+    shares_on,
 )
 from analysis.numbers import short_count
 
@@ -39,17 +40,27 @@ def draw_outcomes(frame: Frame, title: str) -> "Figure":
 
 
 def draw_kinds(frame: Frame, title: str, tasks: Sequence[str]) -> "Figure":
-    """Stacked bars: leaf modules a kind, one colour a task. Columns kind, task, n_modules."""
+    """Bars: leaf modules a kind, logarithmic, and beside them the tasks' shares. Columns kind, task, n_modules."""
     wide = frame.pivot_table(index="kind", columns="task", values="n_modules", aggfunc="sum", fill_value=0)
-    wide = wide.loc[wide.sum(axis=1).sort_values(kind="stable").index, [task for task in tasks if task in wide]]
-    figure, [axes] = axes_grid(10, 2 + 0.3 * len(wide))
-    _stack(axes, wide, colors_of(tasks))
-    for position, total in enumerate(wide.sum(axis=1)):
-        axes.annotate(f" {short_count(int(total))}", (total, position), verticalalignment="center", fontsize=9)
-    axes.margins(x=0.08)
-    axes.set_xlabel("leaf modules in all models (repeated blocks counted out)")
-    counts_on(axes.xaxis)
-    axes.legend(title="task", loc="lower right")
+    totals = wide.sum(axis=1).sort_values(kind="stable")
+    wide = wide.loc[totals.index, [task for task in tasks if task in wide]]
+    figure, [left, right] = axes_grid(12, 2.4 + 0.3 * len(wide), 1, 2)
+    left.barh(range(len(wide)), totals, color=GREY, height=0.72)
+    left.set_yticks(range(len(wide)), [label(kind) for kind in wide.index])
+    left.set_ylim(-0.6, len(wide) - 0.4)
+    left.set_xscale("log")
+    left.set_xlim(0.5, 6 * totals.max())
+    left.grid(visible=False, axis="y")
+    for position, total in enumerate(totals):
+        left.annotate(f" {short_count(int(total))}", (total, position), verticalalignment="center", fontsize=9)
+    left.set_xlabel("leaf modules in all models (log; repeated blocks counted out)")
+    counts_on(left.xaxis)
+    _stack(right, wide.div(totals, axis=0), colors_of(tasks))
+    right.set_yticks([])
+    right.set_xlim(0, 1)
+    right.set_xlabel("share of the tasks in them")
+    shares_on(right.xaxis)
+    figure.legend(*right.get_legend_handles_labels(), title="task", loc="outside lower center", ncols=4)
     heading(figure, title)
     return figure
 
@@ -144,4 +155,5 @@ def _stack(axes: "Axes", wide: Frame, colors: dict[str, str]) -> None:
         axes.barh(range(len(wide)), wide[column], left=left, color=colors[column], label=label(column), height=0.72)
         left = left + wide[column]
     axes.set_yticks(range(len(wide)), [label(name) for name in wide.index])
+    axes.set_ylim(-0.6, len(wide) - 0.4)
     axes.grid(visible=False, axis="y")

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from analysis.figures.style import COLORS, GREY, Frame, axes_grid, counts_on, heading, label
+from analysis.figures.style import COLORS, GREY, Frame, axes_grid, counts_on, heading, label, shares_on
 from analysis.numbers import percent, span
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def draw_families(frame: Frame, title: str) -> "Figure":
     axes.set_yticks(range(len(frame)), [label(family) for family in frame["family_id"]])
     axes.set_xlim(0, 1.75 * frame["n_models"].max())
     axes.grid(visible=False, axis="y")
+    axes.set_ylim(-0.6, len(frame) - 0.4)
     axes.set_xlabel("models (full: a representative with weights is at hand; hatched: none)")
     counts_on(axes.xaxis)
     heading(figure, title)
@@ -52,7 +53,7 @@ def draw_duplicates(frame: Frame, title: str) -> "Figure":
     axes.set_xticks(range(len(levels)), levels)
     axes.set_ylim(0, max(0.2, 1.35 * frame["duplicate_share"].max()))
     axes.set_ylabel("structural duplicates among names")
-    axes.yaxis.set_major_formatter(lambda value, _: percent(value))
+    shares_on(axes.yaxis)
     axes.grid(visible=False, axis="x")
     axes.legend(title="naming rule", loc="upper left")
     heading(figure, title)

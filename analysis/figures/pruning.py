@@ -101,7 +101,12 @@ def draw_pareto(frame: Frame, title: str) -> "Figure":
             )
         best = frame[frame[front]].sort_values([column, "damage"])
         panel.plot(
-            best[column], best["damage"].clip(upper=WORST_DAMAGE), color="black", linewidth=1, label="Pareto front"
+            best[column],
+            best["damage"].clip(upper=WORST_DAMAGE),
+            color="black",
+            linewidth=1,
+            drawstyle="steps-post",
+            label="Pareto front",
         )
         panel.set_yscale("log")
         panel.set_xlabel(text)

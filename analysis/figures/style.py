@@ -127,9 +127,10 @@ def counts_on(axis: Any) -> None:
 
 def shares_on(axis: Any) -> None:
     """Label an axis' ticks with fractions as percentages."""
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+    axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g} %"))
 
 
 def multiples_on(axis: Any, *, steps: Sequence[float] = (1, 2, 3, 5)) -> None:

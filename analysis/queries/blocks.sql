@@ -1,5 +1,8 @@
--- One row a block, the first path part that says block, layer, encoder or decoder: structures that have one.
-SELECT block, count(DISTINCT structure_id) AS n_structures, sum(repeats)::BIGINT AS n_modules
+-- One row a block, the first path part that says block, layer, encoder or decoder, its number written N: structures
+-- that have one, and its modules.
+SELECT
+    regexp_replace(block, '\.[0-9]+(-[0-9]+)?$', '.N') AS block,
+    count(DISTINCT structure_id) AS n_structures, sum(repeats)::BIGINT AS n_modules
 FROM modules
-GROUP BY block
+GROUP BY ALL
 ORDER BY n_structures DESC, n_modules DESC, block

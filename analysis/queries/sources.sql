@@ -9,7 +9,9 @@ SELECT
     count(DISTINCT outcome.structure_id) AS n_structures,
     count(*) FILTER (seen.has_weights) AS n_with_weights,
     sum(coalesce(outcome.bytes_downloaded, 0))::BIGINT AS bytes_downloaded,
-    coalesce(sum(outcome.seconds ORDER BY outcome.seconds), 0) AS seconds
+    coalesce(sum(outcome.seconds ORDER BY outcome.seconds), 0) AS seconds,
+    count(DISTINCT seen.revision) AS n_revisions,
+    max(seen.revision) AS greatest_revision
 FROM models AS seen
 LEFT JOIN current_extractions AS outcome USING (source, model_id, revision)
 GROUP BY seen.source

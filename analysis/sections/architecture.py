@@ -130,7 +130,7 @@ def _kinds(answers: Answers) -> tuple[Block, ...]:
     return (
         Picture(
             "module_kinds",
-            f"Stacked bars of module kinds by task: {title}",
+            f"Bars of module kinds and of the tasks' shares in them: {title}",
             caption,
             shares,
             partial(draw_kinds, title=title, tasks=task_order(tasks)),

@@ -4,7 +4,7 @@ from statistics import median
 
 from analysis.comparison import BASELINES, DAMAGE, DAMAGE_BOUND, Comparison, DamageRow, compare_with_baselines, headroom
 from analysis.document import Block, Column, Inline, Strong, Table, paragraph
-from analysis.numbers import count_of, decimal, percent
+from analysis.numbers import count_of, percent, times
 from analysis.section import Answers, Section
 from analysis.sections.damage import share_of
 from analysis.sections.dense import MISSING
@@ -24,13 +24,10 @@ def baseline_sentences(rows: list[DamageRow]) -> list[tuple[Inline, ...]]:
 
 def _baseline_sentence(group: list[Comparison]) -> tuple[Inline, ...]:
     at = {ratio: [item for item in group if item.ratio == ratio] for ratio in sorted({item.ratio for item in group})}
-    parts = [
-        f"on {sum(item.better for item in items)} of {count_of(len(items), 'model')} at {percent(ratio)}"
-        for ratio, items in at.items()
-    ]
+    parts = [f"{_score(items)} at {percent(ratio)}" for ratio, items in at.items()]
     clear = sum(item.verdict == "clearly better" for item in group)
-    worse = [f"{item.model_id} at {percent(item.ratio)} ({item.verdict})" for item in group if not item.better]
-    exceptions = f" Not: {', '.join(worse[:LISTED_EXCEPTIONS])}{', …' if len(worse) > LISTED_EXCEPTIONS else ''}."
+    worse = [f"{item.model_id} at {percent(item.ratio)} ({item.verdict})" for item in group if item.worse]
+    exceptions = f" Worse: {', '.join(worse[:LISTED_EXCEPTIONS])}{', …' if len(worse) > LISTED_EXCEPTIONS else ''}."
     return (
         Strong(f"{group[0].method} against {group[0].baseline}:"),
         f"better {', '.join(parts)}; intervals apart in {clear} of {len(group)}; {_medians([*at.values()][-1])}."
@@ -38,11 +35,18 @@ def _baseline_sentence(group: list[Comparison]) -> tuple[Inline, ...]:
     )
 
 
+def _score(group: list[Comparison]) -> str:
+    """Return "on 4 of 5 models (1 equal)"."""
+    equal = sum(item.verdict == "equal" for item in group)
+    better = f"on {sum(item.better for item in group)} of {count_of(len(group), 'model')}"
+    return f"{better} ({equal} equal)" if equal else better
+
+
 def _medians(group: list[Comparison]) -> str:
     """Compare the medians over models of comparisons at one ratio."""
-    damage = decimal(median(item.damage for item in group))
-    baseline = decimal(median(item.baseline_damage for item in group))
-    return f"at {percent(group[0].ratio)} the median is {damage} x dense against {baseline} x"
+    damage = times(median(item.damage for item in group))
+    baseline = times(median(item.baseline_damage for item in group))
+    return f"at {percent(group[0].ratio)} the median is {damage} dense against {baseline}"
 
 
 def _baselines(answers: Answers) -> tuple[Block, ...]:
@@ -61,9 +65,9 @@ def _baselines(answers: Answers) -> tuple[Block, ...]:
             item.model_id,
             percent(item.ratio),
             item.method,
-            f"{decimal(item.damage)} x",
+            times(item.damage),
             item.baseline,
-            f"{decimal(item.baseline_damage)} x",
+            times(item.baseline_damage),
             Strong(item.verdict) if item.verdict.startswith("clearly") else item.verdict,
         )
         for item in compare_with_baselines(rows)
@@ -89,7 +93,7 @@ def headroom_table(rows: list[DamageRow]) -> Table:
             item.scope,
             item.method,
             "none of the ratios" if item.ratio is None else percent(item.ratio),
-            "" if item.damage is None else f"{item.damage:.3f} x",
+            "" if item.damage is None else times(item.damage),
             "" if item.ratio is None else share_of(item.parameters_left),
             "" if item.ratio is None else share_of(item.removed_fraction),
         )

@@ -26,6 +26,8 @@ class SourceRow:
     n_with_weights: int
     bytes_downloaded: int
     seconds: float
+    n_revisions: int
+    greatest_revision: str
 
 
 @dataclass(frozen=True)

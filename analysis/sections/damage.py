@@ -6,14 +6,14 @@ from functools import partial
 from analysis.comparison import DAMAGE, DamageRow, best_methods, headline_ratio, median_damage
 from analysis.document import Block, Column, Picture, Strong, Table
 from analysis.figures.pruning import draw_damage, draw_prunability
-from analysis.numbers import count_of, decimal, percent, with_interval
+from analysis.numbers import count_of, percent, times, with_interval
 from analysis.section import Answers, Section
 from analysis.sections.dense import DENSE, MISSING, DenseRow
 
 SHOWN_MODELS = 12
 SCOPES = (
-    "weight methods set weights to zero and keep the shape, neuron and layer methods make the model smaller; each "
-    "ratio is a share of what its scope may remove."
+    "weight methods set weights to zero and keep the shape, neuron and layer methods take parts out where the "
+    "architecture lets them (see parameters left); each ratio is a share of what its scope may remove."
 )
 
 
@@ -73,8 +73,8 @@ def _damage_title(rows: list[DamageRow]) -> str:
     least, most = next(iter(damage)), [*damage][-1]
     models = count_of(len({row.model_id for row in rows}), "model")
     return (
-        f"At {percent(ratio)} removed, perplexity becomes {decimal(damage[least])} x dense with {least} and "
-        f"{decimal(damage[most])} x with {most} (medians of {models})"
+        f"At {percent(ratio)} removed, perplexity becomes {times(damage[least])} dense with {least} and "
+        f"{times(damage[most])} with {most} (medians of {models})"
     )
 
 
@@ -120,7 +120,7 @@ def leaderboard(rows: list[DamageRow]) -> Table:
             row.scope,
             row.method,
             with_interval(row.perplexity, row.perplexity_low, row.perplexity_high),
-            f"{decimal(row.damage)} x",
+            times(row.damage),
             share_of(row.parameters_left),
             share_of(row.removed_fraction),
             "not measured" if row.latency_left is None else f"{row.latency_left:.2f} x",
@@ -139,7 +139,7 @@ def _damage_alt(rows: list[DamageRow]) -> str:
     worst = max(rows, key=lambda row: (row.damage, row.model_id))
     return (
         "Line charts of perplexity over dense against the removed share, a panel a model and a line a method; the "
-        f"greatest damage is {decimal(worst.damage)} x ({worst.method}, {percent(worst.ratio)}, {worst.model_id})"
+        f"greatest damage is {times(worst.damage)} ({worst.method}, {percent(worst.ratio)}, {worst.model_id})"
     )
 
 

@@ -130,9 +130,15 @@ def _traits(answers: Answers) -> tuple[Block, ...]:
     sentence = f"Same shape is not same function: members of {count_of(families, 'family')} differ in a trait."
     columns = (Column("Family"), Column("Trait"), Column("Structures", numeric=True), Column("Values"))
     cells = tuple(
-        (row.family_id, row.trait, many(row.n_structures), ", ".join(row.trait_values)) for row in rows[:LISTED_TRAITS]
+        (row.family_id, row.trait, many(row.n_structures), ", ".join(sorted(row.trait_values, key=_number_or_text)))
+        for row in rows[:LISTED_TRAITS]
     )
     return paragraph(sentence), Table(columns, cells)
+
+
+def _number_or_text(value: str) -> tuple[bool, int, str]:
+    """Sort whole numbers by size, then texts."""
+    return (False, int(value), value) if value.isdecimal() else (True, 0, value)
 
 
 def _representatives(answers: Answers) -> tuple[Block, ...]:

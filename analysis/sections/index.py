@@ -2,11 +2,11 @@
 
 from analysis.comparison import DAMAGE, DAMAGE_BOUND, DamageRow, headline_ratio, headroom, mean_latency
 from analysis.document import Block, Bullets, Inline, Link, Picture, Strong, paragraph
-from analysis.numbers import count_of, decimal, many, percent
+from analysis.numbers import count_of, many, percent, times
 from analysis.section import Answers, Section
 from analysis.sections.architecture import STRUCTURES
 from analysis.sections.baselines import baseline_sentences
-from analysis.sections.catalog import MISSING, OUTCOMES, SOURCES, failures_table, outcomes_picture
+from analysis.sections.catalog import MISSING, OUTCOMES, SOURCES, SourceRow, failures_table, outcomes_picture
 from analysis.sections.damage import SHOWN_MODELS, damage_picture, leaderboard
 from analysis.sections.dense import DENSE
 from analysis.sections.dense import MISSING as NO_EXPERIMENTS
@@ -42,7 +42,7 @@ def _findings(answers: Answers) -> tuple[Block, ...]:
 def _mined(answers: Answers) -> Sentence:
     sources = answers[SOURCES]
     models, extracted = sum(row.n_models for row in sources), sum(row.n_extracted for row in sources)
-    listed = ", ".join(f"{many(row.n_models)} from {row.source}" for row in sources)
+    listed = ", ".join(f"{many(row.n_models)} from {row.source}{_revision(row)}" for row in sources)
     return (
         Strong(f"{count_of(models, 'model revision')} mined"),
         _text(
@@ -50,6 +50,10 @@ def _mined(answers: Answers) -> Sentence:
             f"{many(models - extracted)} did not, each with its reason below.",
         ),
     )
+
+
+def _revision(row: SourceRow) -> str:
+    return f" at {row.greatest_revision}" if row.n_revisions == 1 else ""
 
 
 def _text(*parts: str) -> str:
@@ -125,7 +129,7 @@ def _headroom_sentences(rows: list[DamageRow]) -> list[Sentence]:
         best = max(within, key=lambda item: (item.removed_fraction or 0.0, item.method))
         text = _text(
             f"can lose {percent(best.ratio or 0.0)} of what {best.method} may remove within {DAMAGE_BOUND:g} x dense",
-            f"perplexity ({decimal(best.damage or 0.0)} x;",
+            f"perplexity ({times(best.damage or 0.0)};",
             f"{percent(best.removed_fraction or 0.0)} of its prunable weights gone or zero).",
         )
         sentences.append((Strong(model), text))

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from analysis.build import build_report
+from analysis.build import build_report, stamp_of
 from analysis.section import Answers
 from analysis.sections import SECTIONS
 from pipeline.progress import PlainProgress
 from store import Store
+from store.records import ExtractionRecord, SightingRecord
 from tests.analysis.conftest import Built
-from tests.analysis.synthetic import METHODS, RATIOS, REFERENCES, damage_of, fill_catalog, fill_families
+from tests.analysis.synthetic import EXTRACT_RUN, METHODS, RATIOS, REFERENCES, damage_of, fill_catalog, fill_families
 
 GOLDEN = Path(__file__).parent / "golden" / "README.md"
 PAGES = ("README.md", "reports/extract.md", "reports/process.md", "reports/prune.md", "reports/analyze.md")
@@ -93,6 +94,17 @@ def test_every_page_carries_source_and_time_from_the_store(page: str, full: Buil
     )
 
 
+@pytest.mark.parametrize(
+    ("read", "start"), [(True, "Full run. Source: "), (False, "PARTIAL RUN: some models were listed")]
+)
+def test_a_stamp_says_how_complete_a_run_on_the_hub_is(read: bool, start: str, catalog_store: Store) -> None:
+    catalog_store.insert([SightingRecord(EXTRACT_RUN, "a/b", "hub", "sha")])
+    if read:
+        outcome = ExtractionRecord(EXTRACT_RUN, "a/b", "hub", "sha", "failed", "no_config", "meta-device", None, 0.1)
+        catalog_store.insert([outcome])
+    assert stamp_of(Answers(catalog_store)).startswith(start)
+
+
 def test_the_index_says_the_numbers_that_the_tables_give(full: Built) -> None:
     index = full.text("README.md")
     [(models, extracted, structures)] = full.store.rows(
@@ -106,7 +118,7 @@ def test_the_index_says_the_numbers_that_the_tables_give(full: Built) -> None:
 
 
 def test_the_index_says_in_words_who_beats_whom(full: Built) -> None:
-    magnitude, random = (f"{damage_of(method, 0.5):.3g}" for method in ("magnitude", "random"))
+    magnitude, random = (f"{damage_of(method, 0.5):.2f}" for method in ("magnitude", "random"))
     assert (
         "**magnitude against random:** better on 5 of 5 models at 10 %, on 5 of 5 models at 25 %, on 5 of 5 models at "
         f"50 %; intervals apart in 15 of 15; at 50 % the median is {magnitude} x dense against {random} x."
@@ -117,7 +129,7 @@ def test_the_prunability_table_has_every_measurement_and_one_best_a_ratio(full: 
     part = full.text("README.md").split("## Prunability")[1].split("## ")[0]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in part.split("\n") if line.startswith("| ref-")]
     wanted = {
-        (model, f"{100 * ratio:.0f} %", method): f"{float(f'{damage_of(method, ratio):.3g}'):g} x"
+        (model, f"{100 * ratio:.0f} %", method): f"{damage_of(method, ratio):.2f} x"
         for model in REFERENCES
         for method in METHODS
         for ratio in RATIOS
@@ -142,7 +154,7 @@ def test_a_worse_method_is_named(full: Built) -> None:
         [section] = [section for section in SECTIONS if section.name == "findings"]
         blocks = repr(section.render(Answers(store)))
     assert "on 4 of 5 models at 50 %; intervals apart in 14 of 15" in blocks
-    assert "Not: ref-opt at 50 % (clearly worse)." in blocks
+    assert "Worse: ref-opt at 50 % (clearly worse)." in blocks
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,12 @@ def test_the_stage_writes_once_and_again_only_when_something_came_in(catalog_sto
     before = contents(tmp_path)
     assert stage.run(catalog_store, settings, progress).counts == {"files changed": 0}
     assert contents(tmp_path) == before
-    catalog_store.insert([SightingRecord("20261102T080000.000000-dddddd", "new", "builtin", "5.23.0")])
+    later = "20261102T080000.000000-dddddd"
+    catalog_store.connection.execute(
+        "INSERT INTO sightings SELECT * REPLACE ($run AS run_id) FROM sightings", {"run": later}
+    )
+    assert stage.plan(catalog_store, settings).steps == (), "seeing the same models again is no news"
+    catalog_store.insert([SightingRecord(later, "new", "builtin", "5.23.0")])
     assert stage.plan(catalog_store, settings).steps
     hashes = catalog_store.rows("SELECT DISTINCT input_hash FROM runs WHERE stage = 'analyze' AND status = 'done'")
     assert len(hashes) == 1
