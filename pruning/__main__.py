@@ -39,7 +39,9 @@ def run(settings: Settings, progress: Progress) -> None:
 def prune(
     model: Model,
     method: Annotated[str, typer.Option(help="pruning method; `python -m pruning methods` lists them", metavar="NAME")],
-    ratio: Annotated[float, typer.Option(help="share of the method's units to remove, fraction in (0, 1)")],
+    ratio: Annotated[
+        str, typer.Option(help="share of the method's units to remove, fraction in (0, 1)", metavar="FRACTION")
+    ],
     output: Annotated[Path, typer.Option(help="folder that receives the checkpoint", metavar="DIR")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a checkpoint that is there already")] = False,
     *,
@@ -48,8 +50,9 @@ def prune(
 ) -> None:
     """Prune one model and save it as a checkpoint that transformers loads."""
     from pruning.commands import prune_command
+    from pruning.methods import read_ratio
 
-    prune_command(model, method, ratio, output, overwrite, settings, progress)
+    prune_command(model, method, read_ratio(ratio), output, overwrite, settings, progress)
 
 
 @app.command()

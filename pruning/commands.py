@@ -11,7 +11,7 @@ from pruning.evaluation.records import shown
 from pruning.experiments.plan import check_device
 from pruning.methods import METHODS, check_ratio, refusal
 from pruning.models import Checkpoint, resolve
-from pruning.texts import NO_TEXT, Text, text_for
+from pruning.texts import NO_TEXT, Text, check_window, text_for
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -28,6 +28,7 @@ def prune_command(
     check_ratio(ratio)
     record = METHODS[method]
     check_device(settings.device)
+    check_window(settings.window_tokens)
     base = resolve(name, offline=settings.offline)
     check_output(output, overwrite=overwrite)
     calibration = _calibration(base, settings) if record.calibrated else None
@@ -64,6 +65,7 @@ def prune_command(
 def evaluate_command(name: str, against: str | None, settings: Settings, progress: Progress) -> None:
     """Measure one checkpoint, or two in turn on the same text."""
     check_device(settings.device)
+    check_window(settings.window_tokens)
     mine = resolve(name, offline=settings.offline)
     other = resolve(against, offline=settings.offline) if against else None
     text = _evaluation(mine, settings, progress)

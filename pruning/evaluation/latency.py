@@ -1,4 +1,4 @@
-"""How long a forward pass takes: measured, one thread, warm, never assumed."""
+"""How long a forward pass takes: processor time of one thread, warm, measured and never assumed."""
 
 from statistics import median
 
@@ -11,10 +11,11 @@ def latency(seen: Observation) -> Measurement:
 
 
 def latency_ratio(seen: Observation) -> Measurement | None:
-    """Return the fastest pass over the fastest of the dense model, timed in turn: noise of the machine only adds."""
+    """Return the median of the ratios to the dense model, whose passes were timed in turn with these."""
     if not seen.dense_seconds:
         return None
-    return Measurement(min(seen.seconds) / min(seen.dense_seconds), "1", len(seen.seconds))
+    ratios = [mine / dense for mine, dense in zip(seen.seconds, seen.dense_seconds, strict=True)]
+    return Measurement(median(ratios), "1", len(ratios))
 
 
 LATENCY = Metric("latency", "seconds", "lower", latency)

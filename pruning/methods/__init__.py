@@ -22,6 +22,16 @@ def check_ratio(ratio: float) -> None:
         raise UsageError(f"--ratio: expected a fraction in (0, 1), the share to remove, got {ratio!r}")
 
 
+def read_ratio(text: str) -> float:
+    """Return the ratio that a user wrote. Raises `UsageError` when it is no number in (0, 1)."""
+    try:
+        ratio = float(text)
+    except ValueError as error:
+        raise UsageError(f"--ratio: expected a fraction in (0, 1), the share to remove, got {text!r}") from error
+    check_ratio(ratio)
+    return ratio
+
+
 def refusal(method: Method, adapter: Adapter, *, has_text: bool) -> str | None:
     """Return why a method does not fit a model, or None when it does."""
     if method.calibrated and not has_text:
@@ -33,4 +43,15 @@ def refusal(method: Method, adapter: Adapter, *, has_text: bool) -> str | None:
     return None
 
 
-__all__ = ["METHODS", "UNITS", "Method", "Pruned", "PruningRequest", "Removal", "Scope", "check_ratio", "refusal"]
+__all__ = [
+    "METHODS",
+    "UNITS",
+    "Method",
+    "Pruned",
+    "PruningRequest",
+    "Removal",
+    "Scope",
+    "check_ratio",
+    "read_ratio",
+    "refusal",
+]

@@ -56,7 +56,10 @@ def build(family: str, **changes: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def dense_models() -> dict[str, Any]:
-    """One model a family; tests take copies."""
+    """One model a family; tests take copies. One thread: on small tensors more threads only wait for each other."""
+    import torch
+
+    torch.set_num_threads(1)
     return {family: build(family) for family in FAMILIES}
 
 

@@ -85,7 +85,7 @@ def test_other_models_fall_out_or_say_what_was_looked_for() -> None:
         num_key_value_heads=4,
         num_local_experts=4,
     )
-    with pytest.raises(UnsupportedModelError, match="looked for layers whose matrices are Linear or Conv1D.*experts"):
+    with pytest.raises(UnsupportedModelError, match=r"looked for layers whose matrices are Linear or Conv1D.*experts"):
         inspect(AutoModel.from_config(mixtral))
     resnet = AutoConfig.for_model("resnet", embedding_size=8, hidden_sizes=[8], depths=[1])
     with pytest.raises(UnsupportedModelError, match="looked for a layer stack"):

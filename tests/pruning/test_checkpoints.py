@@ -21,6 +21,7 @@ METHODS = ("magnitude", "depth-angular", "mlp-maxmin")
 READER = """
 import json, sys, torch
 from transformers import AutoModelForCausalLM
+torch.set_num_threads(1)
 found = {}
 for folder in sys.argv[1:]:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()

@@ -1,0 +1,155 @@
+"""The commands as a user meets them: results, JSON, and every bad request with its own words and status 2."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from pipeline.settings import ROOT
+from pruning.__main__ import app
+from pruning.card import base_license
+from pruning.models import resolve, stored_dtype
+
+QUICK = ["--evaluation-windows", "4", "--calibration-windows", "4", "--latency-repeats", "1"]
+
+
+def call(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [*map(str, arguments)])
+
+
+@pytest.mark.parametrize("method", ["magnitude", "depth-angular", "mlp-maxmin"])
+def test_prune_says_what_it_did_and_evaluate_agrees(
+    checkpoints: dict[str, Path], family: str, method: str, tmp_path: Path
+) -> None:
+    (checkpoints[family] / "README.md").write_text("---\nlicense: mit\n---\n# a model\n")
+    output = tmp_path / "pruned"
+    command = ("prune", checkpoints[family], "--method", method, "--ratio", "0.5", "--output", output, *QUICK)
+    pruned = call(*command, "--json")
+    assert pruned.exit_code == 0, pruned.stderr
+    said = json.loads(pruned.stdout.splitlines()[-1])
+    assert said["achieved_ratio"] == 0.5
+    assert said["physical"] == (method != "magnitude" and not (family == "bloom" and method == "mlp-maxmin"))
+    compared = call("evaluate", output, "--against", checkpoints[family], *QUICK[:2], *QUICK[4:], "--json")
+    seen = json.loads(compared.stdout.splitlines()[-1])
+    for metric in ("perplexity", "parameters", "nonzeros", "bytes", "removed_fraction"):
+        assert seen["pruned"][metric] == pytest.approx(said["after"][metric], rel=1e-6)
+        assert seen[family][metric] == pytest.approx(said["before"][metric], rel=1e-6)
+    smaller = said["after"]["bytes"] < said["before"]["bytes"]
+    assert smaller == said["physical"]
+    card = (output / "README.md").read_text()
+    assert all(words in card for words in (method, "license: mit", "ratio asked 0.5, achieved 0.5", "| perplexity |"))
+    assert base_license(output) == "mit"
+    again = call(*command)
+    assert again.exit_code == 2
+    assert "exists already" in again.stderr
+
+
+def test_text_output_is_a_table(checkpoints: dict[str, Path]) -> None:
+    answer = call("evaluate", checkpoints["opt"], *QUICK[:2], *QUICK[4:])
+    lines = answer.stdout.splitlines()
+    assert lines[0].split() == ["metric", "unit", "opt"]
+    assert [line.split()[0] for line in lines[1:]] == [
+        "perplexity",
+        "excess_loss",
+        "perplexity_floor",
+        "parameters",
+        "nonzeros",
+        "bytes",
+        "removed_fraction",
+        "latency",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--ratio", "0"], "expected a fraction in (0, 1)"),
+        (["--ratio", "1"], "expected a fraction in (0, 1)"),
+        (["--ratio", "-0.5"], "expected a fraction in (0, 1)"),
+        (["--ratio", "nan"], "expected a fraction in (0, 1)"),
+        (["--ratio", "half"], "expected a fraction in (0, 1), the share to remove, got 'half'"),
+        (["--ratio", "0.01"], "removes none when the new width is a multiple of 8"),
+        (["--method", "mlp-maxmax"], "Did you mean mlp-maxmin"),
+        (["--device", "cuda"], "--device: expected auto or cpu"),
+        (["--window-tokens", "3"], "--window-tokens: expected at least 16"),
+        (["--evaluation-windows", "0"], "--evaluation-windows"),
+        (["--output", "/proc/nowhere/checkpoint"], "--output: cannot write"),
+        (["--output", "/dev/null"], "--output: expected a folder"),
+    ],
+)
+def test_bad_requests_to_prune(checkpoints: dict[str, Path], tmp_path: Path, arguments: list[str], words: str) -> None:
+    given = {"--ratio": "0.5", "--method": "mlp-maxmin", "--output": str(tmp_path / "out"), arguments[0]: arguments[1]}
+    answer = call("prune", checkpoints["llama"], *(part for pair in given.items() for part in pair))
+    assert answer.exit_code == 2
+    assert words in answer.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_models_that_cannot_be_had(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ("empty", "broken", "pickled", "quantised", "foreign")}
+    for folder in folders.values():
+        folder.mkdir()
+    (folders["broken"] / "config.json").write_text('{"model_type": ')
+    (folders["pickled"] / "config.json").write_text("{}")
+    (folders["pickled"] / "pytorch_model.bin").write_bytes(b"\x80")
+    (folders["quantised"] / "config.json").write_text('{"quantization_config": {"bits": 4}}')
+    (folders["foreign"] / "config.json").write_text('{"attn_implementation": "someone/kernel"}')
+    for name, words in (
+        ("lama", "Did you mean reference/llama"),
+        ("reference/gtp2", "Did you mean reference/gpt2"),
+        (str(tmp_path / "nowhere" / "at" / "all"), "no model"),
+        (str(folders["empty"]), "expected config.json"),
+        (str(folders["broken"]), "expected a JSON object"),
+        (str(folders["pickled"]), "pickles are never opened"),
+        (str(folders["quantised"]), "quantised weights"),
+        (str(folders["foreign"]), "asks for code from outside"),
+    ):
+        answer = call("inspect", name)
+        assert answer.exit_code == 2, name
+        assert words in answer.stderr, name
+    assert resolve(str(checkpoints["llama"])).name == "llama"
+
+
+def test_a_hub_model_without_a_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    answer = call("inspect", "nobody/nothing", "--offline")
+    assert answer.exit_code == 2
+    assert "no model 'nobody/nothing'" in answer.stderr
+
+
+def test_a_header_that_lies_about_its_size_is_refused(checkpoints: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes((10**15).to_bytes(8, "little") + b"{}")
+    with pytest.raises(Exception, match="is no safetensors file"):
+        stored_dtype(tmp_path)
+
+
+def test_methods_and_inspect_list_everything(checkpoints: dict[str, Path]) -> None:
+    listed = [json.loads(line) for line in call("methods", "--json").stdout.splitlines()]
+    assert {(row["name"], row["scope"]) for row in listed} == {
+        ("random", "weight"),
+        ("magnitude", "weight"),
+        ("depth-last", "layer"),
+        ("depth-angular", "layer"),
+        ("mlp-random", "neuron"),
+        ("mlp-maxmin", "neuron"),
+    }
+    for family, folder in checkpoints.items():
+        seen = json.loads(call("inspect", folder, "--json").stdout)
+        assert seen["layers"] == 4, family
+        assert set(seen["methods"].values()) == {"fits"}
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = (
+        "import sys; from typer.testing import CliRunner; from pruning.__main__ import app\n"
+        "import pruning.reference\n"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
+        "print([name for name in ('torch', 'transformers', 'pandas', 'huggingface_hub') if name in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    answer = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"

@@ -1,0 +1,186 @@
+"""The stage on a store: every experiment ends as one row, nothing is done twice, SIGKILL loses nothing."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.settings import ROOT, load_settings
+from pruning import stage
+from pruning.experiments.plan import make_plan
+from store import Store
+from store.records import RepresentativeRecord, SightingRecord
+
+sys.path.insert(0, str(Path(__file__).parent))
+from stage_driver import FLAGS
+
+DRIVER = Path(__file__).with_name("stage_driver.py")
+PARAMETERS = {"colossus": 10**12}
+# What may differ between two runs of the same work.
+TABLES = {
+    "experiments": "SELECT * EXCLUDE (run_id, seconds, git_commit) FROM current_experiments",
+    "metrics": "SELECT * EXCLUDE (run_id) FROM current_metrics WHERE metric NOT LIKE 'latency%'",
+    "timed": "SELECT experiment_key, metric, unit, n FROM current_metrics WHERE metric LIKE 'latency%'",
+    "samples": "SELECT * EXCLUDE (run_id) FROM samples",
+    "redundancy": "SELECT * EXCLUDE (run_id) FROM redundancy",
+}
+
+
+@pytest.fixture(scope="module")
+def model_folders(checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two sound models, one with a NaN, one without a tokenizer."""
+    from safetensors.torch import load_file, save_file
+
+    place = tmp_path_factory.mktemp("stage")
+    for name, family in (("poisoned", "opt"), ("mute", "gpt2")):
+        shutil.copytree(checkpoints[family], place / name)
+    (place / "mute" / "tokenizer.json").unlink()
+    weights = load_file(place / "poisoned" / "model.safetensors")
+    weights["model.decoder.layers.1.fc1.weight"][0, 0] = float("nan")
+    save_file(weights, place / "poisoned" / "model.safetensors", metadata={"format": "pt"})
+    sound = {name: checkpoints[name] for name in ("llama", "bloom")}
+    return {**sound, "poisoned": place / "poisoned", "mute": place / "mute", "colossus": place / "colossus"}
+
+
+@pytest.fixture(scope="module")
+def fresh_store(model_folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store as stages 1 and 2 leave it."""
+    path = tmp_path_factory.mktemp("store") / "fresh.duckdb"
+    run = "20260101T000000.000000-000000"
+    with Store.open(path) as store:
+        for name, folder in model_folders.items():
+            size = PARAMETERS.get(name, 50_000)
+            representative = RepresentativeRecord(
+                run, name, name, "directory", "1", 1, "smallest-with-weights", True, size, "test"
+            )
+            sighting = SightingRecord(run, name, "directory", "1", has_weights=True, location=str(folder))
+            store.insert([representative], [sighting])
+    return path
+
+
+def drive(store: Path, point: str = "never", workers: int = 2) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(DRIVER), str(store), str(workers), point]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+def tables(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    with Store.open(path) as store:
+        return {name: sorted(store.rows(query), key=repr) for name, query in TABLES.items()}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(fresh_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("undisturbed") / "store.duckdb"
+    shutil.copyfile(fresh_store, path)
+    answer = drive(path)
+    assert answer.returncode == 0, answer.stderr
+    return path
+
+
+def test_every_planned_experiment_ends_in_one_row_with_a_reason(undisturbed: Path) -> None:
+    with Store.open(undisturbed) as store:
+        found = store.rows(
+            "SELECT model_id, status, reason, count(*) FROM experiments GROUP BY ALL ORDER BY model_id, status"
+        )
+        ends = {(model, status, reason): count for model, status, reason, count in found}
+        # 1 dense and 4 methods x 2 ratios; a tenth of 4 layers is no layer.
+        sound = {("done", None): 7, ("refused", "ratio_too_small"): 2}
+        assert ends == {
+            **{(model, *end): count for model in ("llama", "bloom") for end, count in sound.items()},
+            ("mute", "refused", "unsupported"): 9,
+            ("poisoned", "failed", "not_finite"): 7,
+            ("poisoned", "refused", "ratio_too_small"): 2,
+        }
+        metrics = store.rows("SELECT experiment_key, count(*) FROM metrics GROUP BY ALL")
+        assert sorted({count for _, count in metrics}) == [8, 9]  # a dense model has no latency ratio
+        assert len(metrics) == 14
+        assert store.rows("SELECT count(*) FROM samples") == [(28,)]
+        # 4 + 3 + 2 blocks of 1, 2 and 3 layers
+        assert store.rows("SELECT model_id, count(*) FROM redundancy GROUP BY ALL ORDER BY ALL") == [
+            ("bloom", 9),
+            ("llama", 9),
+        ]
+
+
+def test_the_same_again_runs_nothing(undisturbed: Path, tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    shutil.copyfile(undisturbed, path)
+    before = tables(path)
+    answer = drive(path)
+    assert "'experiments done': 0" in answer.stdout
+    assert "'experiments from earlier runs': 36" in answer.stdout
+    assert tables(path) == before
+
+
+@pytest.mark.parametrize("point", ["result:4", "insert:6"])
+def test_sigkill_and_again_gives_the_undisturbed_tables(
+    fresh_store: Path, undisturbed: Path, tmp_path: Path, point: str
+) -> None:
+    path = tmp_path / "store.duckdb"
+    shutil.copyfile(fresh_store, path)
+    assert drive(path, point, workers=1).returncode == -9
+    kept = len(tables(path)["experiments"])
+    kind, _, number = point.partition(":")
+    assert kept == int(number) - (kind == "insert")  # whole transactions only
+    answer = drive(path, workers=1)
+    assert answer.returncode == 0, answer.stderr
+    assert f"'experiments from earlier runs': {kept}" in answer.stdout
+    assert tables(path) == tables(undisturbed)
+
+
+def test_only_what_may_end_otherwise_is_tried_again(undisturbed: Path, tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    shutil.copyfile(undisturbed, path)
+    with Store.open(path) as store:
+        keys = [key for (key,) in store.rows("SELECT experiment_key FROM experiments ORDER BY 1 LIMIT 4")]
+        reasons = ("timeout", "crashed", "out_of_memory", "error")
+        for key, reason in zip(keys, reasons, strict=True):
+            store.connection.execute(
+                "UPDATE experiments SET status = 'failed', reason = $reason WHERE experiment_key = $key",
+                {"reason": reason, "key": key},
+            )
+        plan = make_plan(store, load_settings(FLAGS))
+    assert {experiment.specification.key for experiment in plan.todo} == set(keys[:2])
+    assert plan.too_large == ("colossus",)
+
+
+def test_a_key_depends_on_what_the_numbers_depend_on(fresh_store: Path) -> None:
+    def keys(store: Store, **changes: str) -> dict[tuple[str, str, float, int], str]:
+        plan = make_plan(store, load_settings({**FLAGS, **changes}))
+        found = [experiment.specification for experiment in plan.todo]
+        return {(each.model_id, each.method, each.ratio, each.seed): each.key for each in found}
+
+    with Store.open(fresh_store) as store:
+        first = keys(store)
+        assert len(set(first.values())) == len(first) == 36
+        assert keys(store, workers="7", experiment_seconds="9", output_dir="elsewhere") == first
+        assert not set(keys(store, latency_repeats="3").values()) & set(first.values())
+        longer = keys(store, evaluation_windows="7")
+        assert longer["llama", "magnitude", 0.5, 0] != first["llama", "magnitude", 0.5, 0]
+        recalibrated = keys(store, calibration_windows="5")
+        changed = {name for name in first if recalibrated[name] != first[name]}
+        assert {method for _, method, _, _ in changed} == {"depth-angular"}
+        more_seeds = keys(store, seeds="3", seed="4")
+        assert {seed for _, method, _, seed in more_seeds if method == "random"} == {4, 5, 6}
+        assert {seed for _, method, _, seed in more_seeds if method != "random"} == {0}
+
+
+def test_the_plan_and_settings_that_cannot_be_used(fresh_store: Path) -> None:
+    with Store.open(fresh_store) as store:
+        plan = stage.plan(store, load_settings(FLAGS))
+    assert plan.steps[0].startswith("27 experiments to run on 4 models, 0 done before")
+    assert any("1 representative with more than 1,000,000 parameters" in step for step in plan.steps)
+    assert any("9 experiments refused" in step for step in plan.steps)
+    for flag, value, words in (
+        ("methods", "magnitud", "Did you mean magnitude"),
+        ("device", "cuda", "--device: expected auto or cpu"),
+        ("window_tokens", "8", "--window-tokens: expected at least 16"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            stage.check(load_settings({**FLAGS, flag: value}))
