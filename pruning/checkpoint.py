@@ -75,6 +75,10 @@ def write_weights(model: "PreTrainedModel", folder: Path, dtype: "torch.dtype") 
     model.config.dtype = dtype
     model.config.save_pretrained(folder)
     model.config.dtype = loaded
+    # safetensors creates its file for the owner alone; a checkpoint is read by whom its config is read.
+    readers = (folder / "config.json").stat().st_mode
+    for weights in folder.glob("*.safetensors"):
+        weights.chmod(readers)
 
 
 def measured_bytes(model: "PreTrainedModel", dtype: "torch.dtype") -> int:

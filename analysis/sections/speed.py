@@ -29,23 +29,30 @@ def _pareto(answers: Answers) -> tuple[Block, ...]:
     rows = [row for row in answers[DAMAGE] if row.bytes_left is not None and row.latency_left is not None]
     if not rows:
         return (paragraph("Neither bytes nor latency were measured."),)
-    n_repeats = min((row.n_latency for row in rows if row.n_latency), default=1)
     points = _pareto_points(rows)
     small = sorted({point.method for point in points if point.on_bytes_front})
     fast = sorted({point.method for point in points if point.on_latency_front})
     title = f"Pareto fronts: for bytes {', '.join(small)}; for latency {', '.join(fast)}"
     caption = (
         f"n = {count_of(len(rows), 'experiment')} (model, method and ratio); larger marks: more removed; "
-        f"latency is a median of {n_repeats} forward passes. Zeros in a dense tensor are neither smaller nor faster."
+        f"{_how_timed(rows)} Zeros in a dense tensor are neither smaller nor faster."
     )
     speed_title = _speed_title(rows)
     return (
         Picture("pareto", f"Two scatters of damage against bytes and against latency: {title}", caption, points,
                 partial(draw_pareto, title=title)),
         Picture("speed", f"Scatter of latency against parameters: {speed_title}",
-                f"n = {count_of(len(rows), 'experiment')}; latency is a median of {n_repeats} forward passes.", rows,
+                f"n = {count_of(len(rows), 'experiment')}; {_how_timed(rows)}", rows,
                 partial(draw_speed, title=speed_title)),
     )  # fmt: skip
+
+
+def _how_timed(rows: list[DamageRow]) -> str:
+    repeats = min((row.n_latency for row in rows if row.n_latency), default=1)
+    return (
+        f"latency is the median over {repeats} forward passes of one thread's processor time, each divided by that of "
+        "the dense model in turn."
+    )
 
 
 def _pareto_points(rows: list[DamageRow]) -> list[ParetoPoint]:

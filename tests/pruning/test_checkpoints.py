@@ -55,6 +55,7 @@ def test_every_family_and_scope_reloads_in_a_new_process(
             save_checkpoint(model, base, folder, dtype=stored_dtype(base), card="card")
             expected[str(folder)] = last_logits(model)
             assert stored_dtype(folder) == torch.float16
+            assert len({file.stat().st_mode for file in folder.iterdir()}) == 1  # who reads one file reads all
     command = [sys.executable, "-c", READER, *expected]
     answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     found = json.loads(answer.stdout.splitlines()[-1])
