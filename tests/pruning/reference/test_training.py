@@ -104,7 +104,7 @@ def test_every_weight_is_trained_once(recipe: Recipe) -> None:
     embeddings = {id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)}
     matrices = {id(weight) for weight in groups[-1]}
     assert not matrices & embeddings
-    assert sum(weight.numel() for weight in groups[-1]) > 0.9 * sum(weight.numel() for weight in model.parameters())
+    assert sum(weight.numel() for weight in groups[-1]) > 0.85 * sum(weight.numel() for weight in model.parameters())
 
 
 def test_padding_is_shifted_and_ignored() -> None:
