@@ -7,7 +7,7 @@ from typing import Annotated, Protocol, cast
 import typer
 
 from pipeline.cli import new_app, with_settings
-from pipeline.errors import UsageError
+from pipeline.errors import StageError, UsageError
 from pipeline.progress import Progress
 from pipeline.settings import Settings
 from pipeline.stages import StageName, StagePlan, StageReport
@@ -56,7 +56,8 @@ def main(
     modules: dict[StageName, Stage] = {name: cast(Stage, import_module(STAGE_MODULES[name])) for name in stages}
     for module in modules.values():
         module.check(settings)
-    with Store.open(settings.store) as store:
+    # A dry run leaves nothing behind, not even an empty store.
+    with Store.open(settings.store if settings.store.exists() or not dry_run else None) as store:
         for name, module in modules.items():
             if dry_run:
                 _tell_plan(module.plan(store, settings), progress)
@@ -69,7 +70,10 @@ def main(
 def _run_stage(name: StageName, module: Stage, store: Store, settings: Settings, progress: Progress) -> None:
     progress.note(f"{name}: starts")
     started = monotonic()
-    report = module.run(store, settings, progress)
+    try:
+        report = module.run(store, settings, progress)
+    except UsageError as error:
+        raise StageError(f"stage {name}: {error}") from error
     seconds = monotonic() - started
     counts = ", ".join(f"{count:,} {what}" for what, count in report.counts.items())
     text = "\n".join([f"{name}: done in {seconds:.0f} s: {counts or 'nothing to count'}", *report.notes])

@@ -8,15 +8,17 @@ Results come in the order in which they finish.
 import os
 import resource
 import signal
+import sys
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.forkserver import ensure_running
 from typing import Any, Generic, Literal, TypeVar
 
 Argument = TypeVar("Argument")
@@ -73,6 +75,7 @@ def run_tasks(
     context = get_context("forkserver")
     if preload:
         context.set_forkserver_preload([*preload])
+    _start_server()
     waiting = deque(tasks)
     pool: list[_Child] = []
     try:
@@ -94,6 +97,19 @@ def run_tasks(
     finally:
         for child in pool:
             child.end()
+
+
+def _start_server() -> None:
+    """Start the fork server, if it does not run, with Ctrl-C blocked for it and for all children that it forks.
+
+    Ctrl-C goes to the whole process group, but it is the parent's to handle.
+    """
+    resource_tracker.ensure_running()  # the server starts it otherwise, and its start unblocks Ctrl-C again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Child:
@@ -171,7 +187,6 @@ def _next_deadline(pool: list[_Child]) -> float:
 
 def _serve(connection: Connection, function: Callable[[Any], Any], memory_bytes: int) -> None:
     """Answer tasks until the parent closes the pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     _forget_secrets()
     limit_memory(memory_bytes)
     while True:
@@ -212,4 +227,6 @@ def limit_memory(extra_bytes: int) -> None:
     """Let this process allocate at most `extra_bytes` more private memory than it has now (RLIMIT_DATA, Linux)."""
     with open("/proc/self/status", encoding="ascii") as status:
         held = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData:"))
-    resource.setrlimit(resource.RLIMIT_DATA, (held + extra_bytes, held + extra_bytes))
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = min(held + extra_bytes, sys.maxsize if most == resource.RLIM_INFINITY else most)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = Field(
         description="where pruning computes: auto|cpu|cuda|cuda:i"
     )
-    seed: int = Field(ge=0, description="seed of everything random")
+    seed: int = Field(ge=0, le=2_000_000_000, description="seed of everything random")
 
     tasks: Names = Field(description="Hub tasks, comma-separated")
     limit: int = Field(gt=0, description="models a task")
@@ -78,8 +78,11 @@ class Settings(BaseSettings):
     similarity_threshold: Fraction = Field(description="similarity that joins two structures, fraction in [0, 1]")
 
     methods: Names = Field(description="pruning methods, comma-separated")
-    ratios: Ratios = Field(description="shares of the prunable part to remove, fractions in (0, 1), comma-separated")
-    seeds: int = Field(gt=0, description="repetitions of what is random")
+    ratios: Ratios = Field(
+        description="shares of a method's own units (weights, neurons, layers) to remove, comma-separated "
+        "fractions in (0, 1)"
+    )
+    seeds: int = Field(gt=0, le=1000, description="repetitions of what is random")
     max_params: Quantity = Field(description="larger models are not pruned, parameters (200M, 1.5B)")
     evaluation_windows: int = Field(gt=0, description="held-out windows behind every perplexity")
     calibration_windows: int = Field(gt=0, description="windows that calibrated methods see")

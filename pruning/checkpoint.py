@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pruning.errors import UnsupportedModelError
-from pruning.models import load_model, no_bars, weight_bytes
+from pruning.models import load_model, quiet, weight_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -51,6 +51,8 @@ def save_checkpoint(
     Written beside `folder`, read back, compared with the model in memory, and only then renamed. Raises `UsageError`
     when the folder cannot be written and `UnsupportedModelError` when what transformers reads back is another model.
     """
+    from safetensors import SafetensorError
+
     check_output(folder, overwrite=overwrite)
     try:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".arborist-") as place:
@@ -60,7 +62,7 @@ def save_checkpoint(
             (draft / "README.md").write_text(card, encoding="utf-8")
             check_reload(model, draft)
             _move(draft, folder, Path(place) / "old")
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise UsageError(f"--output: writing {str(folder)!r} failed, nothing was left there: {error}") from error
 
 
@@ -69,7 +71,7 @@ def write_weights(model: "PreTrainedModel", folder: Path, dtype: "torch.dtype") 
 
     Pruning only drops values or makes them zero, so a model that was read from fp16 goes back to fp16 without rounding.
     """
-    with no_bars():
+    with quiet():
         model.save_pretrained(folder, state_dict=_cast(model.state_dict(), dtype))
     loaded = model.config.dtype
     model.config.dtype = dtype

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
 from pruning.errors import UnsupportedModelError
+from pruning.json_file import read_object
 from pruning.reference import REFERENCE_MODELS, model_folder
 
 if TYPE_CHECKING:
@@ -47,28 +48,59 @@ def resolve(name: str, *, offline: bool = False) -> Checkpoint:
 
 
 def load_model(folder: Path) -> "PreTrainedModel":
-    """Load a causal language model in fp32 on the CPU, ready for inference."""
-    import torch
-    from transformers import AutoModelForCausalLM
+    """Load a causal language model in fp32 on the CPU, ready for inference.
 
+    Raises `UnsupportedModelError` when the folder does not hold all of the model's weights: what is missing would be
+    filled with random numbers.
+    """
     check_config(folder)
-    with no_bars():
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True, local_files_only=True
+    with quiet():
+        model, report = _from_pretrained(folder)
+    lacking = sorted([*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])])
+    if lacking:
+        raise UnsupportedModelError(
+            f"{folder.name}: expected weights for all of {type(model).__name__}, {len(lacking)} are missing or of "
+            f"another shape, first {lacking[0]!r}"
         )
     return model.eval()
 
 
+def _from_pretrained(folder: Path) -> Any:
+    """Load a model and what transformers reports of it: (PreTrainedModel, dict), which its types do not say.
+
+    A guarded boundary: broken files from outside make the loaders raise anything.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            trust_remote_code=False,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except MemoryError:
+        raise
+    except Exception as error:  # the boundary
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise UnsupportedModelError(f"{folder.name}: transformers cannot load it: {why[:400]}") from error
+
+
 @contextmanager
-def no_bars() -> Iterator[None]:
-    """Keep transformers from drawing its own progress bars."""
+def quiet() -> Iterator[None]:
+    """Keep transformers from drawing progress bars and printing reports of its own."""
     from transformers.utils import logging
 
-    were_on = logging.is_progress_bar_enabled()
+    were_on, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(verbosity)
         if were_on:
             logging.enable_progress_bar()
 
@@ -89,13 +121,7 @@ def weight_bytes(folder: Path) -> int:
 def check_config(folder: Path) -> dict[str, Any]:
     """Return the config of a folder. Raises `UsageError` for no or broken JSON, `UnsupportedModelError` when it asks
     for quantised weights or for an implementation that would be fetched as code."""
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"expected a JSON object in {str(path)!r}: {error}") from error
-    if not isinstance(config, dict):
-        raise UsageError(f"expected a JSON object in {str(path)!r}, got {type(config).__name__}")
+    config = read_object(folder / "config.json")
     if config.get("quantization_config"):
         raise UnsupportedModelError(f"{folder.name}: quantised weights cannot be pruned; give the unquantised model")
     for key, value in config.items():
@@ -148,10 +174,13 @@ def _unknown_model(name: str) -> str:
 
 
 def _tensor_types(file: Path) -> set[str]:
-    """Return the dtypes named in a safetensors header."""
+    """Return the dtypes named in a safetensors header. Raises `UsageError` for a file that is none."""
     with file.open("rb") as stream:
         size = int.from_bytes(stream.read(8), "little")
         if size > min(_MAX_HEADER_BYTES, file.stat().st_size):
             raise UsageError(f"{str(file)!r} is no safetensors file: its header claims {size:,} bytes")
-        header = json.loads(stream.read(size))
-    return {entry["dtype"] for name, entry in header.items() if name != "__metadata__"}
+        try:
+            header = json.loads(stream.read(size))
+            return {entry["dtype"] for name, entry in header.items() if name != "__metadata__"}
+        except (ValueError, RecursionError, AttributeError, KeyError, TypeError) as error:
+            raise UsageError(f"{str(file)!r} is no safetensors file: its header is no table of tensors") from error

@@ -1,11 +1,14 @@
 """The impure shell of stage 3: representatives in, experiments, metrics, samples and redundancy out."""
 
+from collections import Counter
+
 from pipeline.progress import Progress
 from pipeline.settings import Settings
 from pipeline.stages import StagePlan, StageReport
 from pipeline.text import count_of
 from pruning.experiments.plan import Plan, check_settings, make_plan
 from pruning.experiments.run import run_plan
+from pruning.reference import REFERENCE_MODELS
 from store import Store
 from store.provenance import content_hash
 
@@ -40,6 +43,10 @@ def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
 def plan(store: Store, settings: Settings) -> StagePlan:
     """Say what `run` would do now."""
     made = make_plan(store, settings)
+    if not made.models:
+        each = 1 + len(settings.methods) * len(settings.ratios) * settings.seeds
+        step = f"at most {each} experiments on each representative with weights that the stages before will have chosen"
+        return StagePlan("prune", (step,), 0, _SECONDS_EACH * each * len(REFERENCE_MODELS) / settings.worker_count)
     possible = [experiment for experiment in made.todo if experiment.refusal is None]
     models = count_of(made.models, "model")
     step = f"{count_of(len(possible), 'experiment')} to run on {models}, {made.finished:,} done before"
@@ -53,9 +60,8 @@ def _notes(plan: Plan, settings: Settings) -> tuple[str, ...]:
         notes.append(f"{left_out} with more than {settings.max_params:,} parameters left out")
     if not plan.models:
         notes.append("no representative with weights: nothing to prune")
-    refused = sum(experiment.refusal is not None for experiment in plan.todo)
-    if refused:
-        notes.append(f"{count_of(refused, 'experiment')} refused for want of weights or text on this machine")
+    refusals = Counter(experiment.refusal for experiment in plan.todo if experiment.refusal is not None)
+    notes += [f"{count_of(number, 'experiment')} refused: {why}" for why, number in sorted(refusals.items())]
     return tuple(notes)
 
 

@@ -3,12 +3,13 @@
 Today there is one source: the reference language, for models that use its tokenizer.
 """
 
-import json
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 from pathlib import Path
 
 from pipeline.errors import UsageError
+from pruning.json_file import read_object
 from pruning.reference import Split, windows
 from pruning.reference.splits import SHORTEST_WINDOW
 from pruning.reference.vocabulary import TOKEN_IDS
@@ -34,18 +35,18 @@ class Text:
 def speaks_reference_language(folder: Path) -> bool:
     """Return whether the tokenizer in a checkpoint folder has the reference language's vocabulary."""
     try:
-        tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        model = read_object(folder / "tokenizer.json").get("model")
+    except UsageError:
         return False
-    model = tokenizer.get("model") if isinstance(tokenizer, dict) else None
     return isinstance(model, dict) and model.get("vocab") == dict(TOKEN_IDS)
 
 
 def text_for(folder: Path, split: Split, count: int, tokens: int) -> Text | None:
     """Return text for the model in a folder, in windows no longer than its context; None when there is none."""
-    if not speaks_reference_language(folder):
+    longest = min(tokens, context_of(folder))
+    if longest < SHORTEST_WINDOW or not speaks_reference_language(folder):
         return None
-    return reference_text(split, count, min(tokens, context_of(folder) or tokens))
+    return reference_text(split, count, int(longest))
 
 
 def check_window(tokens: int) -> None:
@@ -64,11 +65,10 @@ def reference_text(split: Split, count: int, tokens: int) -> Text:
     return Text(found.token_ids, found.text_hash, found.floor_nats_per_token)
 
 
-def context_of(folder: Path) -> int | None:
-    """Return the longest input of the model in a folder, tokens; None when its config names no limit."""
+def context_of(folder: Path) -> float:
+    """Return the longest input of the model in a folder, tokens; infinite when its config names no limit."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    found = [config[name] for name in _CONTEXT_FIELDS if isinstance(config.get(name), int)]
-    return min(found, default=None)
+        config = read_object(folder / "config.json")
+    except UsageError:
+        return inf
+    return min((config[name] for name in _CONTEXT_FIELDS if type(config.get(name)) is int), default=inf)

@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,7 +135,8 @@ class Store:
     def run(self, stage: str, config: Mapping[str, Any]) -> Iterator[RunHandle]:
         """Enter a stage's invocation into the ledger; its end is recorded whatever happens.
 
-        The body calls `finish_input` to record what it read. An `ArboristError` in the body becomes a `StageError`.
+        The body calls `record_input` with what it read. An error of the project, of a file or of the database becomes
+        a `StageError`.
         """
         handle = RunHandle(new_run_id(), stage)
         self._start(handle, config)
@@ -144,8 +145,9 @@ class Store:
         except KeyboardInterrupt:
             self._finish(handle, "interrupted", "stopped by Ctrl-C")
             raise
-        except ArboristError as error:
-            self._finish(handle, "failed", str(error))
+        except (ArboristError, OSError, duckdb.Error) as error:
+            with suppress(duckdb.Error):  # a full disk takes no more rows; the next opening closes the run
+                self._finish(handle, "failed", str(error))
             raise StageError(f"stage {stage}: {error}") from error
         except BaseException as error:
             self._finish(handle, "failed", repr(error))

@@ -24,10 +24,11 @@ def every_type_has_one_outcome(store: Store, _: Path) -> tuple[bool, str]:
 
     rows = store.rows("SELECT model_id, reason FROM current_extractions WHERE source = 'builtin'")
     unknown = {reason for _, reason in rows} - {None, *get_args(ExtractionReason)}
-    same = sorted(model for model, _ in rows) == sorted(CONFIG_MAPPING.keys())
+    types = sorted(CONFIG_MAPPING.keys())
+    same = sorted(model for model, _ in rows) == types
     return (
         same and not unknown,
-        f"{len(rows)} rows for {len(CONFIG_MAPPING)} types, unknown reasons: {unknown or 'none'}",
+        f"{len(rows)} rows for {len(types)} types, unknown reasons: {unknown or 'none'}",
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.settings import Settings
+from pipeline.settings import ROOT, Settings
 from pruning.evaluation import METRICS
 from pruning.experiments.specification import NO_TEXT_HASH, Experiment, Specification, TextSizes
 from pruning.methods import METHODS, Method, check_ratio
@@ -154,7 +154,7 @@ def _refusal(row: CandidateRow, folder: Path | None, evaluation: Text | None) ->
 def _folder(row: CandidateRow) -> Path | None:
     """Return the folder of a representative's weights, None when it is not on this machine."""
     if row.location is not None:
-        place = Path(row.location)
+        place = ROOT / row.location  # the reference models' places are relative to the project
         return place if place.is_dir() else place.parent
     name = row.model_id.removeprefix("reference/")
     return model_folder(name) if row.source == "reference" and name in REFERENCE_MODELS else None

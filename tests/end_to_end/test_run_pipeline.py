@@ -4,6 +4,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -139,13 +140,36 @@ def _kill_after(seconds: float, arguments: list[str]) -> None:
             process.kill()
 
 
+def test_ctrl_c_ends_at_once_says_how_to_go_on_and_keeps_what_is_done(undisturbed: Path, tmp_path: Path) -> None:
+    shutil.copy(undisturbed / "before--prune.duckdb", tmp_path / "store.duckdb")
+    arguments = command("--prune", *SMALL, *places(tmp_path))
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "prune: starts\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=1.5)  # into the work; the whole group gets the signal, as from a terminal
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert "the same command goes on from there" in said
+    assert "Traceback" not in said
+    with Store.open(tmp_path / "store.duckdb") as store:
+        assert store.rows("SELECT status FROM runs WHERE stage = 'prune'") == [("interrupted",)]
+
+
+def test_the_pipeline_runs_from_any_folder(undisturbed: Path, tmp_path: Path) -> None:
+    shutil.copy(undisturbed / "before--prune.duckdb", tmp_path / "store.duckdb")
+    arguments = command("--prune", "--dry-run", *SMALL, *places(tmp_path))
+    answer = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert "20 experiments to run on 5 models" in answer.stdout
+    assert "refused" not in answer.stdout
+
+
 def test_a_dry_run_changes_nothing(tmp_path: Path) -> None:
     answer = run("--all", "--dry-run", "--offline", *places(tmp_path))
     for stage in ("extract", "process", "prune", "analyze"):
         assert f"{stage}:" in answer.stdout
-    assert not (tmp_path / "report").exists()
-    with Store.open(tmp_path / "store.duckdb") as store:
-        assert store.rows("SELECT count(*) FROM runs") == [(0,)]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -159,7 +183,6 @@ def test_a_dry_run_changes_nothing(tmp_path: Path) -> None:
         (("--all", "--store", "/proc/self/status"), "--store"),
         (("--all", "--output-dir", "/proc/self/status/report"), "--output-dir"),
         (("--all", "--surce", "hub"), "--source"),
-        (("--process",), "run_pipeline.py --extract"),
     ],
 )
 def test_bad_usage_is_exit_2_with_a_message(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
@@ -170,6 +193,8 @@ def test_bad_usage_is_exit_2_with_a_message(arguments: tuple[str, ...], words: s
 
 
 def test_a_stage_that_fails_is_exit_1(tmp_path: Path) -> None:
+    answer = run("--process", *places(tmp_path), code=1)
+    assert "run_pipeline.py --extract" in answer.stderr
     nobody = {"HF_ENDPOINT": "http://127.0.0.1:9"}  # the discard port: nothing listens
     answer = run("--extract", "--source", "hub", *places(tmp_path), code=1, env=nobody)
     assert "stage extract" in answer.stderr

@@ -58,6 +58,11 @@ def test_children_inherit_no_secret() -> None:
     assert answer.stdout.strip() == "[[]]"
 
 
+def test_a_limit_beyond_what_the_system_can_say_is_no_limit() -> None:
+    (outcome,) = run_tasks(double, [Task("", 4)], workers=1, limits=Limits(memory_bytes=10**20, seconds=20))
+    assert outcome.value == 8
+
+
 def test_a_process_is_used_as_often_as_allowed() -> None:
     tasks = [Task(str(number), None) for number in range(4)]
     once = Limits(ROOMY.memory_bytes, ROOMY.seconds, tasks_per_process=1)
