@@ -1,5 +1,7 @@
 """Checkpoints and configs in folders: what is there, and a hash of the content that stands for a revision."""
 
+import os
+import re
 from hashlib import blake2b
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from store.provenance import HASH_BYTES
 
 CONFIG_NAME = "config.json"
 PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt")
+_CACHE_PREFIX = "models--"  # of a model's folder in the Hub's cache: snapshots/COMMIT/ links to ../../blobs/
+_ESCAPED_BYTE = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 _WHOLE_BYTES = 64_000_000  # files up to this size are hashed whole
 _END_BYTES = 1_000_000  # of larger files the size, the beginning (a safetensors header) and the end
 
@@ -25,6 +29,32 @@ def is_inside(path: Path, root: Path) -> bool:
         return path.is_file() and path.resolve(strict=True).is_relative_to(root)
     except (OSError, RuntimeError):  # RuntimeError: a loop of links
         return False
+
+
+def link_boundary(root: Path) -> Path:
+    """Return the folder that links may not leave: `root`, or the model's folder of a Hub cache around it."""
+    return next((folder for folder in (root, *root.parents) if folder.name.startswith(_CACHE_PREFIX)), root)
+
+
+def config_fault(path: Path, boundary: Path) -> str | None:
+    """Return why what lies at `path` must not be opened as a config; None = it may be, or nothing is there."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):  # RuntimeError: a loop of links
+        return f"{path.name} is a link that leads nowhere"
+    if not target.is_relative_to(boundary):
+        return f"{path.name} is a link that leaves the folder"
+    return None if target.is_file() else f"{path.name} is no regular file"
+
+
+def path_of(location: str) -> Path:
+    """Return the path behind a stored location, in which bytes that are no UTF-8 are written as escapes."""
+    path = Path(location)
+    if os.path.lexists(path):
+        return path
+    return Path(_ESCAPED_BYTE.sub(lambda match: chr(int(match[1], 16)), location))
 
 
 def content_revision(files: list[Path]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from model_extract.config import canonical_config, config_hash
 from model_extract.failures import UnreadableError, status_of
-from model_extract.listing import Config, Listing
+from model_extract.listing import Config, Listing, storable
 from model_extract.reading import Reader, ReadRequest, Refusal, Structure
 from model_extract.sources import SOURCES
 from pipeline.engine import Limits, Outcome, Task, run_tasks
@@ -15,6 +15,8 @@ from store.records import ExtractionReason, ExtractionRecord
 
 READING_THREADS = 12  # configs read at a time: waiting for the network, not work
 _MAX_TEXT = 4000  # characters of an error that are kept
+# How a child ends that met the memory limit inside a library which does not survive it.
+_MEMORY_DEATHS = ("SIGKILL", "SIGABRT", "SIGSEGV")
 
 ConfigKey = tuple[str, str]  # source and config hash: what is built once
 
@@ -115,8 +117,8 @@ def _refusal(outcome: Outcome[Structure | Refusal]) -> Refusal:
     if isinstance(outcome.value, Refusal):
         return outcome.value
     reasons: dict[str, ExtractionReason] = {"timeout": "timeout", "out_of_memory": "out_of_memory"}
-    # A child that dies has most likely met the memory limit inside a library that does not survive it.
-    reasons["crashed"] = "out_of_memory"
+    if outcome.status == "crashed" and outcome.detail.endswith(_MEMORY_DEATHS):
+        reasons["crashed"] = "out_of_memory"
     return Refusal(reasons.get(outcome.status, "bad_config"), outcome.detail)
 
 
@@ -169,14 +171,14 @@ def _record(
         status="extracted" if reason is None else status_of(reason),
         reason=reason,
         reader=reader,
-        detail=detail[:_MAX_TEXT] if detail else None,
+        detail=storable(detail[:_MAX_TEXT]) if detail else None,
         seconds=seconds,
         bytes_downloaded=read.config.bytes_downloaded if read else 0,
         requests=read.config.requests if read else 0,
         structure_id=structure_id,
         config_hash=read.key[1] if read else None,
-        model_type=model_type if isinstance(model_type, str) else None,
-        architecture=architecture,
+        model_type=storable(model_type) if isinstance(model_type, str) else None,
+        architecture=storable(architecture) if architecture else None,
     )
 
 

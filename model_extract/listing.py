@@ -64,5 +64,10 @@ class Source:
     check: Callable[[Settings], None]
 
 
+def storable(text: str) -> str:
+    """Return a text with what UTF-8 cannot hold (lone surrogates) written as escapes: the store takes no other."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def always_ready(_: Settings) -> None:
     """Accept any settings: the source needs none."""

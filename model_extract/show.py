@@ -7,7 +7,7 @@ from pathlib import Path
 
 from model_extract.auto_classes import registered_types
 from model_extract.extraction import Extracted, extract
-from model_extract.listing import Listing
+from model_extract.listing import Listing, storable
 from model_extract.readers import READERS
 from model_extract.sources import SOURCES
 from pipeline.errors import UsageError
@@ -53,10 +53,11 @@ def find(name: str, store: Store | None, settings: Settings) -> Shown:
     stored = store.fetch(SHOWN_MODEL, model=name) if store else []
     if store and stored:
         return _from_store(store, stored[0])
-    listing = _builtin(name, settings) or _path(name, settings)
+    inside = settings.model_copy(update={"directory": str(_folder(Path(name)))})
+    listing = _builtin(name, settings) or _path(name, inside)
     if listing is None:
         raise _unknown(name, store)
-    (outcome,) = extract([listing], {}, READERS["meta-device"], settings)
+    (outcome,) = extract([listing], {}, READERS["meta-device"], inside)
     return _from_outcome(outcome)
 
 
@@ -114,13 +115,16 @@ def _builtin(name: str, settings: Settings) -> Listing | None:
     return next(listing for listing in SOURCES["builtin"].list_models(settings) if listing.model_id == name)
 
 
-def _path(name: str, settings: Settings) -> Listing | None:
+def _folder(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
+
+
+def _path(name: str, inside: Settings) -> Listing | None:
+    """Return the listing behind a path; `inside.directory` is the folder around it."""
     path = Path(name)
-    folder = path if path.is_dir() else path.parent
     if not path.exists():
         return None
-    inside = settings.model_copy(update={"directory": str(folder)})
-    wanted = {str(path.resolve()), str(path.resolve().parent)}
+    wanted = {storable(str(path.resolve())), storable(str(path.resolve().parent))}
     listings = SOURCES["directory"].list_models(inside)
     return next((listing for listing in listings if listing.location in wanted), None)
 

@@ -7,19 +7,24 @@ from typing import Any
 
 from model_extract.failures import UnreadableError
 
-# Keys whose value is a number of things that are built one by one (layers, stages, experts, labels), or a list of such.
+# Keys whose value is a number of things that are built one by one (layers, stages, experts), or a list of such.
 _COUNTS = re.compile(
-    r"(num|n)_(\w+_)?(layers?|blocks?|stages?|experts|levels|codebooks|quantizers|labels|groups)"
+    r"(num|n)_(\w+_)?(layers?|blocks?|stages?|experts|levels|codebooks|quantizers|groups)"
     r"|(\w+_)?(layers|depths?|blocks|n_layers?)"
 )
+# Keys that can mean nothing but a depth: some others take -1 for "all" or count from the end.
+_DEPTHS = re.compile(r"(num|n)_((hidden|encoder|decoder)_)?layers?|(encoder|decoder)_layers")
+_MOST_LABELS = 1_000_000  # transformers makes a name for each label, with some 250 bytes
 
 
 def check_counts(config: dict[str, Any], max_modules: int) -> None:
     """Refuse a config whose own numbers promise more than `max_modules` modules.
 
-    The sum of all counts is a lower bound: each layer, stage or expert is at least one module, and each label an entry
-    of a table. Lists as long as that are refused too. Raises `UnreadableError` with `config_too_big`.
+    The sum of all counts is a lower bound: each layer, stage or expert is at least one module. Lists as long as that
+    are refused too. Raises `UnreadableError` with `config_too_big`, or `bad_config` for a negative number of layers.
     """
+    for key, value in _pairs(config):
+        _check_value(key, value)
     promised = sum(_counts(config))
     if promised > max_modules:
         raise UnreadableError(
@@ -45,6 +50,23 @@ def module_limit(max_modules: int) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+def _check_value(key: str, value: Any) -> None:
+    if not isinstance(value, int | float):
+        return
+    if value < 0 and _DEPTHS.fullmatch(key):
+        raise UnreadableError("bad_config", f"{key}: expected a number of layers, got {value}")
+    if key == "num_labels" and value > _MOST_LABELS:
+        raise UnreadableError("config_too_big", f"num_labels: {value:,} labels; the limit is {_MOST_LABELS:,}")
+
+
+def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the keys and values of all objects in a value, at every level."""
+    if isinstance(value, dict):
+        yield from value.items()
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _pairs(inner)
 
 
 def _counts(value: Any) -> Iterator[int]:

@@ -168,6 +168,8 @@ def _report(names: tuple[str, ...], listed: int, unchanged: int, counts: Counter
     notes = [f"source: {', '.join(names)}"]
     if unchanged:
         notes.append(f"{count_of(unchanged, 'model')} known from earlier runs")
+    if not listed and "directory" in names:
+        notes.append("--directory lists nothing: the folder holds no config.json, no weights and no NAME.json")
     return StageReport(
         "extract", {"listed": listed, "unchanged": unchanged, **dict(sorted(counts.items()))}, tuple(notes)
     )

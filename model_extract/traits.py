@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from model_extract.auto_classes import is_causal_class
+from model_extract.listing import storable
 from model_extract.tree import Node
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def value_of(config: Any, name: str) -> Any:
 def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else storable(str(value))
 
 
 def _first_of_type(config: Any, names: tuple[str, ...], wanted: type) -> Any:

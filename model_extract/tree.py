@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from model_extract.listing import storable
 from store.records import ModuleRecord
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class _Walk:
         own = [(key, value) for key, value in module._parameters.items() if value is not None]
         # Arguments are evaluated in this order: the module's own parameters are seen before its children's.
         return Node(
-            name=name,
+            name=storable(name),  # some models name modules by words of their config
             class_name=type(module).__name__,
             kind=kind_of(module),
             shapes=tuple((key, tuple(value.shape)) for key, value in own),

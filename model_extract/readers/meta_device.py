@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from model_extract.auto_classes import class_names, registered_types
 from model_extract.config import OWN_CODE
 from model_extract.failures import UnreadableError
+from model_extract.listing import storable
 from model_extract.reading import Reader, ReadRequest, Refusal, Structure
 from model_extract.size import check_counts, module_limit
 from model_extract.traits import read_traits, text_config, value_of
@@ -34,7 +35,11 @@ if TYPE_CHECKING:
 PROVENANCE = "config"
 _CLASS_NAME = re.compile(r"[A-Za-z]\w{0,127}", re.ASCII)
 # How Python says that a value is not there.
-_MISSING_VALUE = re.compile(r"NoneType|has no attribute|needs? to be specified|must be specified|missing \d+ required")
+_MISSING_VALUE = re.compile(
+    r"NoneType|Config' object has no attribute|needs? to be specified|must be specified|missing \d+ required"
+)
+_MOST_PARAMETERS = 2**63 - 1  # what the store's BIGINT holds
+_WIDEST = 2**31 - 1  # ... and its INTEGER
 _PACKAGE = re.compile(r"requires? the (?P<needed>[\w.-]+) library|No module named '(?P<absent>[\w.-]+)'")
 
 
@@ -54,14 +59,16 @@ READER = Reader(name="meta-device", read=read, preload=("torch", "transformers.m
 def describe(model: "nn.Module", config: Any, note: str | None) -> Structure:
     """Return the folded structure of a built model.
 
-    Raises `MiscountError` when the rows' parameters do not add up to the model's.
+    Raises `MiscountError` when the rows' parameters do not add up to the model's, and `UnreadableError` with
+    `config_too_big` for numbers that the store cannot hold.
     """
     tree = read_tree(model)
     folded = fold(tree)
     n_parameters = sum(parameter.numel() for parameter in model.parameters())
     check_count(folded, n_parameters)
-    traits = read_traits(model, config, tree)
     hidden_size = _hidden_size(config)
+    _check_storable(n_parameters, hidden_size)
+    traits = read_traits(model, config, tree)
     structure_id = content_hash([PROVENANCE, [vars(row) for row in module_rows(folded, "")], traits, hidden_size])
     return Structure(
         summary=_summary(structure_id, folded, n_parameters, hidden_size),
@@ -87,13 +94,22 @@ def _summary(structure_id: str, folded: Node, n_parameters: int, hidden_size: in
 
 def _hidden_size(config: Any) -> int | None:
     value = value_of(text_config(config), "hidden_size")
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _check_storable(n_parameters: int, hidden_size: int | None) -> None:
+    if n_parameters > _MOST_PARAMETERS:
+        raise UnreadableError("config_too_big", f"{n_parameters:,} parameters; the limit is {_MOST_PARAMETERS:,}")
+    if hidden_size is not None and abs(hidden_size) > _WIDEST:
+        raise UnreadableError("config_too_big", f"hidden_size {hidden_size:,}; the limit is {_WIDEST:,}")
 
 
 def _check_type(config: dict[str, Any]) -> None:
     model_type = config.get("model_type")
     if model_type in registered_types():
         return
+    if isinstance(model_type, str) and storable(model_type) != model_type:
+        raise UnreadableError("bad_config", f"model_type {model_type!r} is no valid Unicode text")
     if OWN_CODE in config:
         raise UnreadableError("remote_code", f"model_type {model_type!r} is defined by the repository's own code")
     if not isinstance(model_type, str):
@@ -107,6 +123,7 @@ def _build_first(request: ReadRequest) -> Structure:
     for model_class in _candidates(request.config):
         try:
             model, config = _build(model_class, request)
+            _check_whole(model)
         except UnreadableError as error:
             failures.append((model_class.__name__, error))
             if error.reason in ("config_too_big", "out_of_memory"):
@@ -114,8 +131,17 @@ def _build_first(request: ReadRequest) -> Structure:
             continue
         return describe(model, config, _note(request.config, failures))
     if failures:
-        raise failures[0][1]
+        errors = [error for _, error in failures]
+        raise next((error for error in errors if error.reason != "component"), errors[0])
     raise UnreadableError("component", "no auto class builds this type: it is a part of another model")
+
+
+def _check_whole(model: "nn.Module") -> None:
+    """Raise `UnreadableError` with `component` for a class that builds nothing, such as the abstract base of a type."""
+    if next(model.children(), None) is None or next(model.parameters(), None) is None:
+        raise UnreadableError(
+            "component", f"{type(model).__name__} has no modules with parameters: it is no whole model"
+        )
 
 
 def _note(config: dict[str, Any], failures: list[tuple[str, UnreadableError]]) -> str | None:

@@ -1,24 +1,31 @@
 """Checkpoints and bare config files below a folder, such as a mounted cache. Files are read, never run or unpickled.
 
 A folder with a config.json, or with weights, is one checkpoint, named by its relative path; other JSON files in it are
-not looked at. In any other folder each NAME.json is a config of its own. Links that leave the folder are not followed.
+not looked at. In any other folder each NAME.json is a config of its own. Links that leave the folder are not followed;
+those of a Hub cache's snapshot may lead to the blobs of the same model.
 """
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from model_extract.checkpoint_files import (
     CONFIG_NAME,
     PICKLE_SUFFIXES,
+    config_fault,
     content_revision,
     is_inside,
+    link_boundary,
+    path_of,
     read_config_file,
     weight_files,
 )
-from model_extract.listing import Config, Listing, Source
+from model_extract.failures import UnreadableError
+from model_extract.listing import Config, Listing, Source, storable
 from pipeline.errors import UsageError
 from pipeline.settings import Settings
+from store.provenance import content_hash
 
 
 def list_models(settings: Settings) -> Iterator[Listing]:
@@ -29,10 +36,15 @@ def list_models(settings: Settings) -> Iterator[Listing]:
         yield from _folder_listings(Path(current), sorted(names), root)
 
 
-def read_config(listing: Listing, _: Settings) -> Config:
+def read_config(listing: Listing, settings: Settings) -> Config:
     """Return the config of a checkpoint or of a bare file."""
     assert listing.location is not None
-    return read_config_file(Path(listing.location))
+    location = path_of(listing.location)
+    path = location / CONFIG_NAME if location.is_dir() else location
+    fault = config_fault(path, link_boundary(Path(settings.directory).resolve()))
+    if fault:
+        raise UnreadableError("bad_config", fault)
+    return read_config_file(location)
 
 
 def check(settings: Settings) -> None:
@@ -48,26 +60,29 @@ def check(settings: Settings) -> None:
 
 
 def _folder_listings(folder: Path, names: list[str], root: Path) -> Iterator[Listing]:
-    weights = weight_files(folder, root)
-    config = [folder / CONFIG_NAME] if CONFIG_NAME in names and is_inside(folder / CONFIG_NAME, root) else []
-    pickles = [folder / name for name in names if name.endswith(PICKLE_SUFFIXES) and is_inside(folder / name, root)]
-    if config or weights or pickles:
+    boundary = link_boundary(root)
+    weights = weight_files(folder, boundary)
+    config = [folder / CONFIG_NAME] if is_inside(folder / CONFIG_NAME, boundary) else []
+    fault = config_fault(folder / CONFIG_NAME, boundary)
+    pickles = [folder / name for name in names if name.endswith(PICKLE_SUFFIXES) and is_inside(folder / name, boundary)]
+    if config or weights or pickles or fault:
         name = folder.relative_to(root).as_posix() if folder != root else root.name
-        yield _listing(name, folder, [*config, *(weights or pickles)], has_weights=bool(weights))
+        listing = _listing(name, folder, [*config, *(weights or pickles)], has_weights=bool(weights))
+        yield replace(listing, revision=content_hash([listing.revision, fault])) if fault else listing
         return
     for path in (folder / name for name in names if name.endswith(".json")):
-        if is_inside(path, root):
+        if is_inside(path, boundary):
             name = path.relative_to(root).as_posix().removesuffix(".json")
             yield _listing(name, path, [path], has_weights=False)
 
 
 def _listing(name: str, location: Path, files: list[Path], *, has_weights: bool) -> Listing:
     return Listing(
-        model_id=_storable(name),
+        model_id=storable(name),
         source="directory",
         revision=_revision(files),
         has_weights=has_weights,
-        location=_storable(str(location)),
+        location=storable(str(location)),
     )
 
 
@@ -76,11 +91,6 @@ def _revision(files: list[Path]) -> str:
         return content_revision(files)
     except OSError as error:
         return f"unreadable-{error.errno}"
-
-
-def _storable(name: str) -> str:
-    """Return a file name with bytes that are no UTF-8 written as escapes."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 SOURCE = Source("directory", list_models, read_config, check)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_extract import hub
 from model_extract.failures import UnreadableError
-from model_extract.listing import Config, Listing, Source
+from model_extract.listing import Config, Listing, Source, storable
 from pipeline.errors import UsageError
 from pipeline.settings import Settings
 from pipeline.text import printable
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from huggingface_hub import ModelInfo
 
 UNKNOWN_REVISION = "unknown"
+_MOST = 2**63 - 1  # what the store's BIGINT holds
 _RELATIONS = ("finetune", "adapter", "merge", "quantized")
 
 
@@ -47,16 +48,16 @@ def check(settings: Settings) -> None:
 
 def listing_of(model: "ModelInfo") -> Listing:
     """Return what a listing says of one model."""
-    tags = tuple(str(tag) for tag in model.tags or ())
+    tags = tuple(storable(str(tag)) for tag in model.tags or ())
     base_model, relation = lineage(tags, model.card_data)
     return Listing(
-        model_id=model.id,
+        model_id=storable(model.id),
         source="hub",
-        revision=model.sha or UNKNOWN_REVISION,
-        task=model.pipeline_tag,
-        library=model.library_name,
-        downloads=model.downloads,
-        likes=model.likes,
+        revision=_text(model.sha) or UNKNOWN_REVISION,
+        task=_text(model.pipeline_tag),
+        library=_text(model.library_name),
+        downloads=_count(model.downloads),
+        likes=_count(model.likes),
         license=next((tag.removeprefix("license:") for tag in tags if tag.startswith("license:")), None),
         base_model=base_model,
         base_model_relation=relation,
@@ -82,7 +83,18 @@ def lineage(tags: tuple[str, ...], card: Any) -> tuple[str | None, str | None]:
         return bases[0], None
     declared = card.get("base_model") if card is not None else None
     first = declared[0] if isinstance(declared, list) and declared else declared
-    return (first, None) if isinstance(first, str) else (None, None)
+    return (storable(first), None) if isinstance(first, str) else (None, None)
+
+
+def _text(value: Any) -> str | None:
+    """Return a text of a listing in a form that can be stored; None for anything else."""
+    return storable(value) if isinstance(value, str) else None
+
+
+def _count(value: Any) -> int | None:
+    """Return a number of a listing; None for what is none, or too large to be stored."""
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_count and 0 <= value <= _MOST else None
 
 
 def _naive(moment: datetime | None) -> datetime | None:

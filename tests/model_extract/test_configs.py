@@ -98,6 +98,7 @@ def test_nesting_without_end_is_refused() -> None:
         {"backbone_configs": [{"num_stages": 10}, {"num_blocks": 5000}]},
         {"num_local_experts": 10**7},
         {"layer_types": ["full_attention"] * 2000},
+        {"text_config": {"num_labels": 10**8}},
     ],
 )
 def test_numbers_that_promise_too_many_modules_are_refused(config: dict) -> None:
@@ -110,9 +111,17 @@ def test_numbers_that_promise_too_many_modules_are_refused(config: dict) -> None
     "config",
     [
         {"num_hidden_layers": 126, "vocab_size": 10**9, "hidden_size": 10**9, "num_attention_heads": 10**9},
+        {"num_labels": 200_000, "vision_feature_layer": -2, "num_experts": -1},
         {"num_hidden_layers": "many", "depths": [2.5, None, True]},
-        {"num_hidden_layers": float("nan"), "n_layers": -5},
+        {"num_hidden_layers": float("nan"), "depths": [-5]},
     ],
 )
 def test_widths_and_nonsense_are_not_counted(config: dict) -> None:
     check_counts(config, 1000)
+
+
+@pytest.mark.parametrize("key", ["num_hidden_layers", "n_layer", "n_layers", "num_decoder_layers", "encoder_layers"])
+def test_a_negative_number_of_layers_is_a_bad_config(key: str) -> None:
+    with pytest.raises(UnreadableError, match=f"{key}: expected a number of layers, got -3") as raised:
+        check_counts({"towers": [{"text_config": {key: -3}}]}, 1000)
+    assert raised.value.reason == "bad_config"

@@ -1,6 +1,7 @@
 """Folders of checkpoints and configs."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,55 @@ def test_reference_models_carry_weights_and_a_place_relative_to_the_project() ->
         assert listing.location is not None
         assert (ROOT / listing.location / "model.safetensors").is_file()
         assert reference.read_config(listing, load_settings()).values["model_type"]
+
+
+def cache_snapshot(cache: Path) -> Path:
+    """Make one model of a Hub cache and return its snapshot, whose config links to the blobs beside it."""
+    snapshot = cache / "models--a--b/snapshots/abc"
+    write(cache / "models--a--b/blobs/x")
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").symlink_to("../../blobs/x")
+    return snapshot
+
+
+def test_a_snapshot_of_a_hub_cache_is_read_through_its_links(tmp_path: Path) -> None:
+    snapshot = cache_snapshot(tmp_path)
+    (listing,) = listed(snapshot).values()
+    assert (listing.model_id, reason_of(listing, snapshot)) == ("abc", None)
+
+
+def test_links_of_a_snapshot_that_leave_its_model_are_not_opened(tmp_path: Path) -> None:
+    snapshot = cache_snapshot(tmp_path)
+    write(tmp_path / "secret/x")
+    (snapshot / "config.json").unlink()
+    (snapshot / "config.json").symlink_to("../../../secret/x")
+    (listing,) = listed(snapshot).values()
+    with pytest.raises(UnreadableError, match="leaves the folder"):
+        directory.read_config(listing, settings_for(snapshot))
+
+
+def test_a_config_that_is_no_file_is_listed_and_never_opened(tmp_path: Path) -> None:
+    write(tmp_path / "secret.json")
+    inside = tmp_path / "inside"
+    for name in ("pipe", "folder", "out", "loop", "nowhere"):
+        (inside / name).mkdir(parents=True)
+    os.mkfifo(inside / "pipe/config.json")  # opening it would wait for a writer for ever
+    (inside / "folder/config.json").mkdir()
+    (inside / "out/config.json").symlink_to(tmp_path / "secret.json")
+    (inside / "loop/config.json").symlink_to("config.json")
+    (inside / "nowhere/config.json").symlink_to("none")
+    found = listed(inside)
+    assert sorted(found) == ["folder", "loop", "nowhere", "out", "pipe"]
+    assert {reason_of(listing, inside) for listing in found.values()} == {"bad_config"}
+    (inside / "pipe/config.json").unlink()
+    write(inside / "pipe/config.json")
+    repaired = listed(inside)["pipe"]
+    assert (reason_of(repaired, inside), repaired.revision != found["pipe"].revision) == (None, True)
+
+
+def test_configs_below_names_that_are_no_utf8_are_read(tmp_path: Path) -> None:
+    write(tmp_path / "caf\udce9/config.json")
+    write(tmp_path / "na\udcefve.json")
+    found = listed(tmp_path)
+    assert sorted(found) == ["caf\\udce9", "na\\udcefve"]
+    assert {reason_of(listing, tmp_path) for listing in found.values()} == {None}

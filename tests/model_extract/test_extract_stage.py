@@ -9,6 +9,8 @@ import pytest
 
 from model_extract import hub, stage
 from model_extract.auto_classes import registered_types
+from model_extract.extraction import _refusal
+from pipeline.engine import Outcome
 from pipeline.errors import UsageError
 from pipeline.settings import ROOT, load_settings
 from store import Store
@@ -43,6 +45,9 @@ def test_bad_models_are_rows_and_the_others_go_on(tmp_path: Path) -> None:
         tmp_path,
         {
             "deep": {"model_type": "llama", "num_hidden_layers": 10**9},
+            "surrogate": {"model_type": "ll\ud800ama"},
+            "surrogate-value": {"model_type": "llama", "hidden_size": "\ud800"},
+            "wide": {"model_type": "llama", "hidden_size": 10**9, "intermediate_size": 10**9, "num_hidden_layers": 8},
             "foreign": {"model_type": "own", "auto_map": {"AutoModel": "modeling.Own"}},
             "known-with-code": {"model_type": "gpt2", "n_layer": 1, "auto_map": {"AutoModel": "modeling.Own"}},
             "strange": {"model_type": "own"},
@@ -58,7 +63,10 @@ def test_bad_models_are_rows_and_the_others_go_on(tmp_path: Path) -> None:
             "foreign": "remote_code",
             "known-with-code": None,
             "strange": "unknown_type",
+            "surrogate": "bad_config",
+            "surrogate-value": "bad_config",
             "whole": None,
+            "wide": "config_too_big",
         }
         details = dict(store.rows("SELECT model_id, detail FROM extractions"))
         assert details["known-with-code"] == "the repository's own code was not run"
@@ -174,6 +182,27 @@ def test_the_plan_counts_what_is_new(tmp_path: Path) -> None:
         plan = stage.plan(store, settings_for(tmp_path))
         assert ("build 0 of them" in plan.steps[1], plan.seconds, plan.download_bytes) == (True, 0.0, 0)
         assert stage.plan(store, load_settings({"source": "hub"})).download_bytes > 0
+
+
+def test_a_folder_without_models_is_said_in_the_report(tmp_path: Path) -> None:
+    with Store.open(None) as store:
+        assert any("lists nothing" in note for note in run_stage(store, settings_for(tmp_path)).notes)
+        write_configs(tmp_path, small_llamas(1))
+        assert not any("lists nothing" in note for note in run_stage(store, settings_for(tmp_path)).notes)
+
+
+@pytest.mark.parametrize(
+    ("detail", "reason"),
+    [
+        ("the child was killed by SIGKILL", "out_of_memory"),
+        ("the child was killed by SIGABRT", "out_of_memory"),
+        ("the child was killed by SIGSEGV", "out_of_memory"),
+        ("the child was killed by SIGFPE", "bad_config"),
+        ("the child ended with status 3", "bad_config"),
+    ],
+)
+def test_only_the_deaths_of_full_memory_are_tried_again(detail: str, reason: str) -> None:
+    assert _refusal(Outcome("a", "crashed", None, detail, 1.0)).reason == reason
 
 
 @pytest.mark.slow

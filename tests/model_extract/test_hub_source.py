@@ -4,10 +4,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from huggingface_hub import ModelInfo
 
 from model_extract import hub
 from model_extract.failures import UnreadableError
-from model_extract.sources.hub import lineage
+from model_extract.sources.hub import lineage, listing_of
 from pipeline.errors import StageError
 from pipeline.settings import load_settings
 from store import Store
@@ -147,3 +148,12 @@ def test_a_hostile_id_is_a_row_and_no_request(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_lineage(tags: tuple[str, ...], card: dict | None, expected: tuple) -> None:
     assert lineage(tags, card) == expected
+
+
+def test_what_a_listing_says_can_always_be_stored() -> None:
+    hostile = {"id": "a/b", "tags": ["license:\ud800", "base_model:\ud801"], "pipeline_tag": "\ud802"}
+    model = ModelInfo(**hostile, library_name="\ud803", downloads=2**70, likes="many", sha="\ud804", gated=False)
+    with Store.open(None) as store, store.run("extract", {}) as handle:
+        store.insert([listing_of(model).sighting(handle.run_id)])
+        row = "SELECT license, base_model, task, library, downloads, likes, revision FROM sightings"
+        assert store.rows(row) == [("\\ud800", "\\ud801", "\\ud802", "\\ud803", None, None, "\\ud804")]

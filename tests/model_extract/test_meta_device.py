@@ -25,6 +25,8 @@ SAMPLE = {
     "AutoModelForZeroShotImageClassification": "clip siglip",
     "AutoModelForImageTextToText": "llava blip-2",
 }
+WIDE = {"model_type": "llama", "hidden_size": 10**9, "intermediate_size": 10**9, "num_hidden_layers": 8}
+NARROW = {**WIDE, "num_hidden_layers": 1, "num_attention_heads": 1, "head_dim": 2, "intermediate_size": 8}
 CASES = [(auto, model_type) for auto, types in SAMPLE.items() for model_type in types.split()]
 
 
@@ -82,6 +84,15 @@ def test_huge_widths_cost_nothing() -> None:
         ({"model_type": "esm"}, "incomplete_config"),
         ({"model_type": "llama", "hidden_size": "wide"}, "bad_config"),
         ({"model_type": "llama", "num_attention_heads": 7}, "bad_config"),
+        ({"model_type": "ll\ud800ama"}, "bad_config"),
+        ({"model_type": "bert", "id2label": -3}, "bad_config"),
+        ({"model_type": "bert", "id2label": "abc"}, "bad_config"),
+        ({"model_type": "bert", "id2label": [1]}, "bad_config"),
+        ({"model_type": "llama", "num_hidden_layers": -3}, "bad_config"),
+        ({"model_type": "granite4_vision"}, "incomplete_config"),
+        (WIDE, "config_too_big"),
+        ({**NARROW, "hidden_size": 2**31 - 2}, None),
+        ({**NARROW, "hidden_size": 2**31}, "config_too_big"),
         ({"model_type": "gpt2", "n_embd": 2**40, "n_head": 4, "n_layer": 1, "n_inner": 2**40}, "bad_config"),
         ({"model_type": "gpt2", "n_layer": 10**9}, "config_too_big"),
         ({"model_type": "llava", "text_config": {"model_type": "llama", "num_hidden_layers": 10**9}}, "config_too_big"),
@@ -126,3 +137,25 @@ def test_a_tied_model_counts_the_shared_embedding_once() -> None:
     rows = {row.path: row for row in build({"model_type": "gpt2", "n_layer": 1}).modules}
     assert rows["lm_head"].n_parameters == 0
     assert rows["transformer.wte"].n_parameters == model.lm_head.weight.numel()
+
+
+def test_an_abstract_class_is_passed_over() -> None:
+    found = build({"model_type": "llama", "architectures": ["LlamaPreTrainedModel"], "num_hidden_layers": 1})
+    assert (found.architecture, found.summary.n_parameters > 0) == ("LlamaForCausalLM", True)
+    assert found.note is not None
+    assert found.note.startswith("LlamaPreTrainedModel does not build")
+
+
+def test_a_real_failure_is_named_before_that_of_an_abstract_class() -> None:
+    config = {"model_type": "llama", "architectures": ["LlamaPreTrainedModel"], "num_attention_heads": 7}
+    assert refuse(config).reason == "bad_config"
+
+
+def test_a_part_with_only_an_abstract_class_is_a_component() -> None:
+    config = {"model_type": "siglip_text_model", "architectures": ["SiglipPreTrainedModel"]}
+    assert refuse(config).reason == "component"
+
+
+def test_texts_that_utf8_cannot_hold_leave_the_reader_escaped() -> None:
+    hostile = {"model_type": "gpt2", "n_layer": 1, "hidden_activation": "\ud800"}
+    assert build(hostile).traits["activation"] == "\\ud800"
