@@ -70,7 +70,7 @@ def _reach(sources: Iterable[SourceRow]) -> str:
 
 
 def _render(section: Section, answers: Answers) -> tuple[Block, ...]:
-    return section.render(answers) if answers[section.queries[0]] else (paragraph(section.missing),)
+    return section.render(answers) if answers[section.queries[0]] else (paragraph(*section.missing),)
 
 
 def _page(report: ReportName, rendered: list[RenderedSection], stamp: str) -> bytes:

@@ -7,6 +7,7 @@ from operator import attrgetter
 from statistics import median
 from typing import Literal
 
+from analysis.numbers import percent
 from analysis.section import QUERIES
 from store import Query
 
@@ -134,16 +135,19 @@ def headroom(rows: Iterable[DamageRow], bound: float = DAMAGE_BOUND) -> list[Hea
 
 
 def best_methods(rows: Iterable[DamageRow]) -> set[tuple[str, str, float, str]]:
-    """Return (source, model, ratio, method) of the least damage for each model and ratio; ties all count."""
-    least: dict[tuple[str, str, float], float] = {}
+    """Return (source, model, ratio, method) of the least damage for each model, ratio and scope; ties all count.
+
+    Scopes are apart because the same ratio removes unequal shares of the prunable weights.
+    """
+    least: dict[tuple[str, str, float, str], float] = {}
     rows = [*rows]
     for row in rows:
-        key = (row.source, row.model_id, row.ratio)
+        key = (row.source, row.model_id, row.ratio, row.scope)
         least[key] = min(row.damage, least.get(key, row.damage))
     return {
         (row.source, row.model_id, row.ratio, row.method)
         for row in rows
-        if row.damage == least[row.source, row.model_id, row.ratio]
+        if row.damage == least[row.source, row.model_id, row.ratio, row.scope]
     }
 
 
@@ -174,6 +178,20 @@ def mean_latency(rows: list[DamageRow], scope: str, ratio: float) -> float | Non
     """Return the mean latency over dense of a scope at a ratio, or None when it was not measured."""
     values = [row.latency_left for row in rows if row.scope == scope and row.ratio == ratio and row.latency_left]
     return sum(values) / len(values) if values else None
+
+
+def latency_by_scope(rows: list[DamageRow], ratio: float) -> list[str]:
+    """Return "layer 0.55 x (60 % of the parameters left)" for each scope whose latency was measured."""
+    parts = []
+    for scope in sorted({row.scope for row in rows}):
+        latency = mean_latency(rows, scope, ratio)
+        left = [
+            row.parameters_left for row in rows if row.scope == scope and row.ratio == ratio and row.parameters_left
+        ]
+        if latency is not None:
+            budget = f" ({percent(sum(left) / len(left))} of the parameters left)" if left else ""
+            parts.append(f"{scope} {latency:.2f} x{budget}")
+    return parts
 
 
 def _below(lower: DamageRow, upper: DamageRow) -> bool:

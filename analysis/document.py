@@ -1,8 +1,9 @@
 """What a section says, as values: the writers (`markdown.py`, `tabular.py`, `figures/`) decide how it looks.
 
-All text is plain text: nothing in it is markup, wherever it comes from.
+All text is plain text: nothing in it is markup, wherever it comes from. `Code` holds our own commands alone.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,18 @@ class Link:
     target: str
 
 
-Inline = str | Strong | Link
+@dataclass(frozen=True)
+class Code:
+    """A command or an option to type, never text from outside: letters, digits and `. / _ -` (else ValueError)."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9 ./_-]+", self.text):
+            raise ValueError(f"no command of ours: {self.text!r}")
+
+
+Inline = str | Strong | Link | Code
 
 
 @dataclass(frozen=True)

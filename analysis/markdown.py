@@ -9,7 +9,19 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from analysis.document import Block, Bullets, Inline, Link, Paragraph, Picture, Statistics, Strong, Subheading, Table
+from analysis.document import (
+    Block,
+    Bullets,
+    Code,
+    Inline,
+    Link,
+    Paragraph,
+    Picture,
+    Statistics,
+    Strong,
+    Subheading,
+    Table,
+)
 from pipeline.text import printable
 
 if TYPE_CHECKING:
@@ -105,6 +117,8 @@ def _span(span: Inline, root: str) -> str:
             return f"**{escape(text)}**"
         case Link(text, target):
             return f"[{escape(text)}]({root}{target})"
+        case Code(text):
+            return f"`{text}`"
         case str():
             return escape(span)
 

@@ -1,10 +1,14 @@
 """Numbers as people read them. The numbers themselves stay unrounded in the CSV files."""
 
+from collections.abc import Iterable
+
 from pipeline.text import count_of
 
+# Beyond a thousand of the greatest step a suffix helps nobody.
+_GREATEST_COUNT = 10**15
 _COUNT_STEPS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
 
-__all__ = ["count_of", "decimal", "many", "percent", "short_count", "span", "times", "with_interval"]
+__all__ = ["count_of", "decimal", "many", "percent", "range_of", "short_count", "span", "times", "with_interval"]
 
 
 def many(number: int) -> str:
@@ -13,7 +17,9 @@ def many(number: int) -> str:
 
 
 def short_count(number: float) -> str:
-    """Return 124439808 as "124 M", with three significant digits."""
+    """Return 124439808 as "124 M" and 8e18 as "8e+18", with three significant digits."""
+    if number >= _GREATEST_COUNT:
+        return f"{number:.3g}"
     for step, letter in _COUNT_STEPS:
         if number >= step:
             return f"{float(f'{number / step:.3g}'):g} {letter}"
@@ -42,6 +48,13 @@ def with_interval(value: float, low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return decimal(value)
     return f"{decimal(value)} [{decimal(low)}, {decimal(high)}]"
+
+
+def range_of(numbers: Iterable[int]) -> str:
+    """Return "96", or "1,024 to 4,096" when the numbers differ. ValueError: there are none."""
+    found = {*numbers}
+    low, high = min(found), max(found)
+    return many(low) if low == high else f"{many(low)} to {many(high)}"
 
 
 def span(low: float, high: float) -> str:

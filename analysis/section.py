@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
-from analysis.document import Block
+from analysis.document import Block, Inline
 from store import Query, Store
 
 QUERIES = Path(__file__).parent / "queries"
@@ -38,4 +38,4 @@ class Section:
     report: ReportName
     queries: tuple[Query[Any], ...]
     render: Callable[[Answers], tuple[Block, ...]]
-    missing: str
+    missing: tuple[Inline, ...]

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 # Damage beyond this is drawn at the edge: a model that says nothing any more cannot get worse.
 WORST_DAMAGE = 1000.0
+# Wrapped: it stands under a panel.
+ASKED_SHARE = "asked share of the method's own units\n(weights, neurons or layers)"
 FLOOR = "floor of the language"
 
 
 def draw_damage(frame: Frame, title: str) -> "Figure":
-    """Lines with intervals: perplexity over dense by removed share, a panel a model, a line a method.
+    """Lines with intervals: perplexity over dense by asked share, a panel a model, a line a method.
 
     Columns model_id, method, ratio, damage, damage_low, damage_high, floor (NaN = not known).
     """
@@ -38,7 +40,7 @@ def draw_damage(frame: Frame, title: str) -> "Figure":
         _damage_panel(panel, part, methods)
         _floor_line(panel, part["floor"].iloc[0])
         panel.set_title(label(model))
-    label_outer(axes, "share of the prunable part removed", "perplexity / dense")
+    label_outer(axes, ASKED_SHARE, "perplexity / dense")
     legend = dict(zip(*reversed(axes[0].get_legend_handles_labels()), strict=True))
     order = sorted(legend, key=lambda name: (name == FLOOR, name))
     figure.legend([legend[name] for name in order], order, loc="outside lower center", ncols=4)
@@ -47,13 +49,19 @@ def draw_damage(frame: Frame, title: str) -> "Figure":
 
 
 def draw_prunability(frame: Frame, title: str) -> "Figure":
-    """Heatmap, logarithmic: perplexity over dense, models by methods. Columns model_id, method, damage."""
+    """Heatmap, logarithmic: perplexity over dense, models by methods, the methods of a scope side by side.
+
+    Columns model_id, method, scope, damage.
+    """
     import seaborn
     from matplotlib.colors import LogNorm
 
     wide = frame.pivot_table(index="model_id", columns="method", values="damage")
-    wide = wide[wide.median().sort_values(kind="stable").index].rename(index=label, columns=label)
-    best = wide.eq(wide.min(axis=1), axis=0)
+    scopes = dict(zip(frame["method"], frame["scope"], strict=True))
+    medians = wide.median()
+    wide = wide[sorted(wide, key=lambda method: (scopes[method], medians[method], method))]
+    best = wide.eq(wide.T.groupby(scopes).transform("min").T).rename(index=label, columns=label)
+    wide = wide.rename(index=label, columns=label)
     texts = wide.map(lambda value: "" if value != value else f"{value:.2f}" if value < 100 else f"{value:.0f}")
     figure, [axes] = axes_grid(3.2 + 1.15 * wide.shape[1], 2.1 + 0.45 * len(wide))
     seaborn.heatmap(

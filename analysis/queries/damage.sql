@@ -1,6 +1,20 @@
--- One row a model, method and ratio under the model's newest protocol: measured numbers relative to the dense model.
+-- One row a model, method and ratio: measured numbers relative to the dense model. A model's protocol (revision,
+-- evaluation and device) is the one with the most pruned results, as in dense.sql: a small later run hides none.
 -- Seeds are averaged; the interval then runs from the lowest to the highest end. The dense value is taken as exact.
-WITH wide AS (
+WITH chosen AS (
+    SELECT source, model_id, revision, evaluation, device
+    FROM current_experiments
+    WHERE status = 'done'
+    GROUP BY source, model_id, revision, evaluation, device
+    HAVING bool_or(method = 'dense')
+    QUALIFY row_number() OVER (
+        PARTITION BY source, model_id
+        ORDER BY
+            count(DISTINCT (method, ratio, seed)) FILTER (method <> 'dense') DESC, max(run_id) DESC,
+            revision, evaluation, device
+    ) = 1
+),
+wide AS (
     SELECT
         experiment_key,
         max(value) FILTER (metric = 'perplexity') AS perplexity,
@@ -18,6 +32,7 @@ WITH wide AS (
 measured AS (
     SELECT experiment.*, wide.* EXCLUDE (experiment_key)
     FROM current_experiments AS experiment
+    JOIN chosen USING (source, model_id, revision, evaluation, device)
     JOIN wide USING (experiment_key)
     WHERE experiment.status = 'done' AND wide.perplexity IS NOT NULL
 ),
@@ -32,8 +47,7 @@ pruned AS (
     FROM measured
     WHERE method <> 'dense'
     QUALIFY row_number() OVER (
-        PARTITION BY source, model_id, revision, evaluation, device, method, ratio, seed
-        ORDER BY run_id DESC, experiment_key
+        PARTITION BY source, model_id, method, ratio, seed ORDER BY run_id DESC, experiment_key
     ) = 1
 )
 SELECT
@@ -57,6 +71,6 @@ SELECT
     avg(pruned.latency_ratio ORDER BY pruned.latency_ratio) AS latency_left,
     min(pruned.n_latency) AS n_latency
 FROM pruned
-JOIN dense USING (source, model_id, revision, evaluation, device)
+JOIN dense USING (source, model_id)
 GROUP BY ALL
 ORDER BY pruned.model_id, pruned.source, pruned.scope, pruned.method, pruned.ratio

@@ -1,10 +1,11 @@
 -- One row a model and block of layers: the angular distance between what enters the block and what leaves it.
+-- A model's blocks are of one measurement, the newest: a retrained model may have fewer layers.
 -- A component is written "layers 3-5", both ends inside, or "layers 3" for a single layer.
 WITH newest AS (
     SELECT *
     FROM redundancy
     WHERE analysis = 'angular-last'
-    QUALIFY row_number() OVER (PARTITION BY model_id, component ORDER BY version DESC, run_id DESC, seed) = 1
+    QUALIFY dense_rank() OVER (PARTITION BY model_id ORDER BY run_id DESC, version DESC, revision, seed) = 1
 ),
 parsed AS (
     SELECT

@@ -1,18 +1,28 @@
 -- One row a naming rule and a level of equality: distinct names, and distinct structures among one model a name.
--- A name's model is its smallest, so that each name counts once.
-WITH named AS (
+-- A name's model is its smallest, so that each name counts once. Names are those of the newest process run, which
+-- writes them whole; a model counts at its newest revision.
+WITH newest AS (
+    SELECT source, model_id, arg_max(revision, last_seen_run || ' ' || revision) AS revision
+    FROM models
+    GROUP BY ALL
+),
+current_names AS (
+    SELECT * FROM names WHERE run_id = (SELECT max(run_id) FROM names)
+),
+named AS (
     SELECT rule.rule, rule.base_name, structure.*
     FROM (
-        SELECT 'parsed name' AS rule, base_name, source, model_id, run_id FROM names
+        SELECT 'parsed name' AS rule, base_name, source, model_id FROM current_names
         UNION ALL
-        SELECT 'first word' AS rule, base_name_simple AS base_name, source, model_id, run_id FROM names
+        SELECT 'first word' AS rule, base_name_simple AS base_name, source, model_id FROM current_names
     ) AS rule
-    JOIN current_extractions AS outcome USING (source, model_id)
+    JOIN newest USING (source, model_id)
+    JOIN current_extractions AS outcome USING (source, model_id, revision)
     JOIN structures AS structure USING (structure_id)
     WHERE structure.family_hash IS NOT NULL
     QUALIFY row_number() OVER (
         PARTITION BY rule.rule, rule.base_name
-        ORDER BY rule.run_id DESC, structure.n_parameters, rule.model_id, structure.structure_id
+        ORDER BY structure.n_parameters, rule.model_id, structure.structure_id
     ) = 1
 ),
 levels AS (

@@ -8,7 +8,7 @@ WITH members AS (
         seen.downloads
     FROM current_families AS family
     LEFT JOIN (
-        SELECT source, model_id, max(downloads) AS downloads, arg_max(revision, last_seen_run) AS revision
+        SELECT source, model_id, max(downloads) AS downloads, arg_max(revision, last_seen_run || ' ' || revision) AS revision
         FROM models
         GROUP BY ALL
     ) AS seen USING (source, model_id)

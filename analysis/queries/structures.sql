@@ -1,6 +1,6 @@
 -- One row a distinct structure, with the most frequent task among its models and one of its models.
 WITH used AS (
-    SELECT outcome.structure_id, coalesce(seen.task, 'not stated') AS task, seen.model_id
+    SELECT outcome.structure_id, coalesce(seen.task, 'not stated') AS task, seen.source, seen.model_id
     FROM models AS seen
     JOIN current_extractions AS outcome USING (source, model_id, revision)
     WHERE outcome.structure_id IS NOT NULL
@@ -15,7 +15,7 @@ SELECT
     structure_id,
     main_task.task,
     min(used.model_id) AS example,
-    count(*) AS n_models,
+    count(DISTINCT (used.source, used.model_id)) AS n_models,
     any_value(structure.n_parameters) AS n_parameters,
     any_value(structure.n_layers) AS n_layers,
     any_value(structure.max_depth) AS max_depth,

@@ -10,6 +10,11 @@ from analysis.sections.damage import share_of
 from analysis.sections.dense import MISSING
 
 LISTED_EXCEPTIONS = 6
+LIMIT = (
+    "The intervals are 95 % percentile intervals of the pruned model's perplexity over windows, divided by the dense "
+    "value taken as exact; they are not paired with the baseline's on the same windows, so that overlap is no proof of "
+    "equality."
+)
 
 
 # The ratio at which methods are set side by side in one picture, when it was measured.
@@ -53,7 +58,7 @@ def _baselines(answers: Answers) -> tuple[Block, ...]:
     rows = answers[DAMAGE]
     columns = (
         Column("Model"),
-        Column("Removed", numeric=True),
+        Column("Asked share", numeric=True),
         Column("Method"),
         Column("Over dense", numeric=True),
         Column("Baseline"),
@@ -73,7 +78,9 @@ def _baselines(answers: Answers) -> tuple[Block, ...]:
         for item in compare_with_baselines(rows)
     )
     named = ", ".join(f"{baseline} for scope {scope}" for scope, baseline in BASELINES.items())
-    return paragraph(f"Baselines: {named}. Intervals that do not overlap make a verdict clear."), Table(columns, cells)
+    return paragraph(f"Baselines: {named}. Intervals that do not overlap make a verdict clear. {LIMIT}"), Table(
+        columns, cells
+    )
 
 
 def headroom_table(rows: list[DamageRow]) -> Table:

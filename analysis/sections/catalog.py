@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from functools import partial
 
-from analysis.document import Block, Column, Picture, Table, paragraph
+from analysis.document import Block, Code, Column, Picture, Table, paragraph
 from analysis.figures.architecture import draw_outcomes
 from analysis.numbers import count_of, many, percent
 from analysis.section import QUERIES, Answers, Section
 from store import Query
 
-MISSING = "Nothing was mined yet: run `python run_pipeline.py --extract`."
+MISSING = ("Nothing was mined yet: run", Code("python run_pipeline.py --extract"))
 
 
 @dataclass(frozen=True)

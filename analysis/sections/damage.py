@@ -1,12 +1,13 @@
 """How much each model can lose, by method."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 
-from analysis.comparison import DAMAGE, DamageRow, best_methods, headline_ratio, median_damage
+from analysis.comparison import BASELINES, DAMAGE, DamageRow, best_methods, headline_ratio, median_damage
 from analysis.document import Block, Column, Picture, Strong, Table
 from analysis.figures.pruning import draw_damage, draw_prunability
-from analysis.numbers import count_of, percent, times, with_interval
+from analysis.numbers import count_of, percent, range_of, times, with_interval
 from analysis.section import Answers, Section
 from analysis.sections.dense import DENSE, MISSING, DenseRow
 
@@ -56,10 +57,10 @@ def damage_picture(rows: list[DamageRow], dense: list[DenseRow]) -> Picture:
         for row in rows
         if row.model_id in shown
     ]
-    windows = sorted({row.n_windows for row in rows})
+    windows = range_of(row.n_windows for row in rows)
     which = f"the first {SHOWN_MODELS} of {len(models)} models by name; " if len(models) > SHOWN_MODELS else ""
     caption = (
-        f"Perplexity over the dense model's, logarithmic; {which}n = {windows[0]} evaluation windows a point; bars: "
+        f"Perplexity over the dense model's, logarithmic; {which}n = {windows} evaluation windows a point; bars: "
         "95 % interval of the pruned model's perplexity, the dense value taken as exact; dotted: exact floor of the "
         "language."
     )
@@ -69,13 +70,21 @@ def damage_picture(rows: list[DamageRow], dense: list[DenseRow]) -> Picture:
 
 def _damage_title(rows: list[DamageRow]) -> str:
     ratio = headline_ratio(rows)
-    damage = median_damage(rows, ratio)
-    least, most = next(iter(damage)), [*damage][-1]
     models = count_of(len({row.model_id for row in rows}), "model")
-    return (
-        f"At {percent(ratio)} removed, perplexity becomes {times(damage[least])} dense with {least} and "
-        f"{times(damage[most])} with {most} (medians of {models})"
-    )
+    parts = [_scope_title([row for row in rows if row.scope == scope], ratio) for scope in _scopes(rows, ratio)]
+    return f"Perplexity over dense, {percent(ratio)} asked (medians of {models}): {'; '.join(parts)}"
+
+
+def _scopes(rows: list[DamageRow], ratio: float) -> list[str]:
+    return sorted({row.scope for row in rows if row.ratio == ratio})
+
+
+def _scope_title(rows: list[DamageRow], ratio: float) -> str:
+    """Return "magnitude 2.12 x against random 20.09 x": the best method of one scope and the scope's baseline."""
+    damage = median_damage(rows, ratio)
+    least, baseline = next(iter(damage)), BASELINES.get(rows[0].scope, "")
+    text = f"{least} {times(damage[least])}"
+    return f"{text} against {baseline} {times(damage[baseline])}" if baseline in {*damage} - {least} else text
 
 
 def prunability_picture(rows: list[DamageRow]) -> Picture:
@@ -84,25 +93,32 @@ def prunability_picture(rows: list[DamageRow]) -> Picture:
     models = sorted({row.model_id for row in rows})[: 3 * SHOWN_MODELS]
     shown = [row for row in rows if row.ratio == ratio and row.model_id in models]
     best = best_methods(shown)
-    wins = [sum(method == row.method for *_, method in best) for row in shown]
-    winner = shown[wins.index(max(wins))].method
-    n_models = len({row.model_id for row in shown})
-    title = f"At {percent(ratio)} removed, {winner} hurts least on {max(wins)} of {count_of(n_models, 'model')}"
+    wins = Counter(method for *_, method in best)
+    winners = [_most_wins([row for row in shown if row.scope == scope], wins) for scope in _scopes(shown, ratio)]
+    title = f"Least damage of its scope (or equal) at {percent(ratio)} asked: {', '.join(winners)}"
     return Picture(
         "prunability",
         f"Heatmap of perplexity over dense, models by methods: {title}",
-        f"n = {shown[0].n_windows} evaluation windows a cell; 1 = no damage. What is removed differs: {SCOPES}",
+        f"n = {range_of(row.n_windows for row in shown)} evaluation windows a cell; 1 = no damage; best: of its scope. "
+        f"What is removed differs: {SCOPES}",
         shown,
         partial(draw_prunability, title=title),
     )
 
 
+def _most_wins(rows: list[DamageRow], wins: Counter[str]) -> str:
+    """Return "magnitude (weight) on 5 of 5 models" for the rows of one scope."""
+    winner = max(sorted({row.method for row in rows}), key=lambda method: wins[method])
+    n_models = len({(row.source, row.model_id) for row in rows})
+    return f"{winner} ({rows[0].scope}) on {wins[winner]} of {count_of(n_models, 'model')}"
+
+
 def leaderboard(rows: list[DamageRow]) -> Table:
-    """Return perplexity with interval, and ratio to dense, for each model, method and ratio; the best is marked."""
+    """Return perplexity and its ratio to dense, a row a model, method and ratio; the best of a scope is marked."""
     best = best_methods(rows)
     columns = (
         Column("Model"),
-        Column("Removed", numeric=True),
+        Column("Asked share", numeric=True),
         Column("Scope"),
         Column("Method"),
         Column("Perplexity [95 %]", numeric=True),
@@ -110,9 +126,9 @@ def leaderboard(rows: list[DamageRow]) -> Table:
         Column("Parameters left", numeric=True),
         Column("Prunable weights gone or zero", numeric=True),
         Column("Latency over dense", numeric=True),
-        Column("Best"),
+        Column("Best of its scope"),
     )
-    ordered = sorted(rows, key=lambda row: (row.model_id, row.source, row.ratio, row.damage, row.method))
+    ordered = sorted(rows, key=lambda row: (row.model_id, row.source, row.ratio, row.scope, row.damage, row.method))
     cells = (
         (
             row.model_id,
@@ -124,7 +140,7 @@ def leaderboard(rows: list[DamageRow]) -> Table:
             share_of(row.parameters_left),
             share_of(row.removed_fraction),
             "not measured" if row.latency_left is None else f"{row.latency_left:.2f} x",
-            Strong("best") if (row.source, row.model_id, row.ratio, row.method) in best else "",
+            Strong(f"best {row.scope} method") if (row.source, row.model_id, row.ratio, row.method) in best else "",
         )
         for row in ordered
     )
@@ -138,8 +154,9 @@ def share_of(fraction: float | None) -> str:
 def _damage_alt(rows: list[DamageRow]) -> str:
     worst = max(rows, key=lambda row: (row.damage, row.model_id))
     return (
-        "Line charts of perplexity over dense against the removed share, a panel a model and a line a method; the "
-        f"greatest damage is {times(worst.damage)} ({worst.method}, {percent(worst.ratio)}, {worst.model_id})"
+        "Line charts of perplexity over dense against the asked share of each method's own units, a panel a model "
+        f"and a line a method; the greatest damage is {times(worst.damage)} "
+        f"({worst.method}, {percent(worst.ratio)}, {worst.model_id})"
     )
 
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from analysis.document import Block, Column, Table
+from analysis.document import Block, Code, Column, Table
 from analysis.numbers import decimal, many, short_count, with_interval
 from analysis.section import QUERIES, Answers, Section
 from store import Query
 
-MISSING = "No experiments yet: run `python run_pipeline.py --prune`."
+MISSING = ("No experiments yet: run", Code("python run_pipeline.py --prune"))
 
 
 @dataclass(frozen=True)

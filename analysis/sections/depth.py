@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
 
-from analysis.document import Block, Column, Picture, Table
+from analysis.document import Block, Code, Column, Picture, Table
 from analysis.figures.pruning import draw_depth
 from analysis.numbers import decimal
 from analysis.section import QUERIES, Answers, Section
@@ -104,5 +104,5 @@ DEPTH_SECTION = Section(
     "reports/prune",
     (DEPTH,),
     _depth,
-    "No angular distances yet: `python run_pipeline.py --prune --methods depth-angular` measures them.",
+    ("No angular distances yet: run", Code("python run_pipeline.py --prune --methods depth-angular")),
 )

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from functools import partial
 
-from analysis.document import Block, Column, Picture, Table, paragraph
+from analysis.document import Block, Code, Column, Picture, Table, paragraph
 from analysis.figures.families import draw_families
 from analysis.numbers import count_of, many, percent, short_count, span
 from analysis.section import QUERIES, Answers, Section
 from store import Query
 
-MISSING = "No families yet: run `python run_pipeline.py --process`."
+MISSING = ("No families yet: run", Code("python run_pipeline.py --process"))
 TOP_FAMILIES = 20
 LISTED_FAMILIES = 100
 LISTED_TRAITS = 60
@@ -163,7 +163,7 @@ TRAITS_SECTION = Section(
     "reports/process",
     (TRAITS,),
     _traits,
-    "No family has members that differ in a trait, or there are no families yet.",
+    ("No family has members that differ in a trait, or there are no families yet.",),
 )
 REPRESENTATIVES_SECTION = Section(
     "representatives",
@@ -171,6 +171,8 @@ REPRESENTATIVES_SECTION = Section(
     "reports/process",
     (REPRESENTATIVES,),
     _representatives,
-    "No family has a representative with weights, so stage prune has nothing to prune; `--source auto` adds the "
-    "reference models.",
+    (
+        "No family has a representative with weights, so stage prune has nothing to prune; reference models come with",
+        Code("--source auto"),
+    ),
 )

@@ -1,6 +1,6 @@
 """The index: what people see first. Its numbers come from the queries of the other sections."""
 
-from analysis.comparison import DAMAGE, DAMAGE_BOUND, DamageRow, headline_ratio, headroom, mean_latency
+from analysis.comparison import DAMAGE, DAMAGE_BOUND, DamageRow, headline_ratio, headroom, latency_by_scope
 from analysis.document import Block, Bullets, Inline, Link, Picture, Strong, paragraph
 from analysis.numbers import count_of, many, percent, times
 from analysis.section import Answers, Section
@@ -34,8 +34,8 @@ def _findings(answers: Answers) -> tuple[Block, ...]:
         *_floor_sentence(answers),
         *_pruning_sentences(answers[DAMAGE]),
     ]
-    missing = [paragraph(NO_FAMILIES)] if not answers[FAMILIES] else []
-    missing += [paragraph(NO_EXPERIMENTS)] if not answers[DAMAGE] else []
+    missing = [paragraph(*NO_FAMILIES)] if not answers[FAMILIES] else []
+    missing += [paragraph(*NO_EXPERIMENTS)] if not answers[DAMAGE] else []
     return _newest_picture(answers), Bullets(tuple(sentences)), *missing
 
 
@@ -138,18 +138,20 @@ def _headroom_sentences(rows: list[DamageRow]) -> list[Sentence]:
 
 def _speed_sentence(rows: list[DamageRow]) -> list[Sentence]:
     ratio = headline_ratio(rows)
-    scopes = [(scope, mean_latency(rows, scope, ratio)) for scope in sorted({row.scope for row in rows})]
-    parts = [f"{scope} {value:.2f} x" for scope, value in scopes if value is not None]
+    parts = latency_by_scope(rows, ratio)
     if not parts:
         return []
-    return [(Strong("Speed is measured, not assumed:"), f"latency over dense at {percent(ratio)}: {', '.join(parts)}.")]
+    return [
+        (Strong("Speed is measured, not assumed:"), f"latency over dense, {percent(ratio)} asked: {', '.join(parts)}.")
+    ]
 
 
 def _leaderboard(answers: Answers) -> tuple[Block, ...]:
     return (
         paragraph(
-            "Perplexity on held-out windows with its 95 % interval; best is the least damage at the same asked ratio. "
-            "More:",
+            "Perplexity on held-out windows with its 95 % interval. The asked share is of the method's own units, "
+            "which in one scope is about the same budget and across scopes is not: best is the least damage among the "
+            "methods of a scope (weight, neuron or layer) at the same asked share. More:",
             Link("all of pruning", "reports/prune.md"),
         ),
         leaderboard(answers[DAMAGE]),

@@ -39,5 +39,5 @@ def _samples(answers: Answers) -> tuple[Block, ...]:
 
 
 SAMPLES_SECTION = Section(
-    "samples", "Generated text", "reports/prune", (SAMPLES,), _samples, "No text was generated yet."
+    "samples", "Generated text", "reports/prune", (SAMPLES,), _samples, ("No text was generated yet.",)
 )

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import partial
 
-from analysis.comparison import DAMAGE, DamageRow, headline_ratio, mean_latency, pareto_front
+from analysis.comparison import DAMAGE, DamageRow, headline_ratio, latency_by_scope, pareto_front
 from analysis.document import Block, Picture, paragraph
 from analysis.figures.pruning import draw_pareto, draw_speed
-from analysis.numbers import count_of, percent
+from analysis.numbers import count_of, percent, range_of
 from analysis.section import Answers, Section
 from analysis.sections.dense import MISSING
 
@@ -48,7 +48,7 @@ def _pareto(answers: Answers) -> tuple[Block, ...]:
 
 
 def _how_timed(rows: list[DamageRow]) -> str:
-    repeats = min((row.n_latency for row in rows if row.n_latency), default=1)
+    repeats = range_of([row.n_latency for row in rows if row.n_latency] or [1])
     return (
         f"latency is the median over {repeats} forward passes of one thread's processor time, each divided by that of "
         "the dense model in turn."
@@ -68,9 +68,7 @@ def _pareto_points(rows: list[DamageRow]) -> list[ParetoPoint]:
 
 def _speed_title(rows: list[DamageRow]) -> str:
     ratio = headline_ratio(rows)
-    scopes = sorted({row.scope for row in rows})
-    parts = [f"{scope} {value:.2f} x" for scope in scopes if (value := mean_latency(rows, scope, ratio)) is not None]
-    return f"Mean latency over dense at {percent(ratio)} removed: {', '.join(parts)}"
+    return f"Mean latency over dense, {percent(ratio)} asked: {', '.join(latency_by_scope(rows, ratio))}"
 
 
 PARETO_SECTION = Section("pareto", "Size and speed", "reports/prune", (DAMAGE,), _pareto, MISSING)

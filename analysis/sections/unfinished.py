@@ -45,5 +45,5 @@ UNFINISHED_SECTION = Section(
     "reports/prune",
     (UNFINISHED,),
     _unfinished,
-    "None: every experiment that was started gave numbers.",
+    ("None: every experiment that was started gave numbers.",),
 )

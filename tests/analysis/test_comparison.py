@@ -12,6 +12,7 @@ from analysis.comparison import (
     headline_ratio,
     headroom,
     judge,
+    latency_by_scope,
     mean_latency,
     median_damage,
     pareto_front,
@@ -60,6 +61,16 @@ def test_headroom_is_the_greatest_ratio_within_the_bound() -> None:
     assert (none.ratio, none.damage, none.removed_fraction) == (None, None, None)
 
 
+def test_best_methods_are_apart_by_scope() -> None:
+    rows = [
+        damage_row("magnitude", damage=2.0),
+        damage_row("random", damage=9.0),
+        damage_row("mlp-maxmin", damage=1.5, scope="neuron", removed_fraction=0.3),
+        damage_row("mlp-random", damage=1.9, scope="neuron", removed_fraction=0.3),
+    ]
+    assert {method for *_, method in best_methods(rows)} == {"magnitude", "mlp-maxmin"}
+
+
 def test_best_methods_are_the_least_of_each_ratio_and_ties_all_count() -> None:
     rows = [damage_row("a", 0.5, 2.0), damage_row("b", 0.5, 2.0), damage_row("c", 0.5, 3.0), damage_row("c", 0.1, 9.0)]
     assert {(ratio, method) for *_, ratio, method in best_methods(rows)} == {(0.5, "a"), (0.5, "b"), (0.1, "c")}
@@ -76,6 +87,15 @@ def test_mean_latency_is_none_where_it_was_not_measured() -> None:
     rows = [damage_row(latency_left=0.5), damage_row(latency_left=0.7), damage_row(latency_left=None)]
     assert mean_latency(rows, "weight", 0.5) == 0.6
     assert mean_latency(rows, "layer", 0.5) is None
+
+
+def test_latency_of_a_scope_says_the_parameters_left() -> None:
+    rows = [
+        damage_row("depth-last", scope="layer", latency_left=0.5, parameters_left=0.6),
+        damage_row("random", latency_left=1.0, parameters_left=None),
+        damage_row("mlp-random", scope="neuron", latency_left=None),
+    ]
+    assert latency_by_scope(rows, 0.5) == ["layer 0.50 x (60 % of the parameters left)", "weight 1.00 x"]
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12))

@@ -2,12 +2,13 @@
 
 import re
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from analysis.document import Bullets, Column, Link, Picture, Strong, Subheading, Table, paragraph
+from analysis.document import Bullets, Code, Column, Link, Picture, Strong, Subheading, Table, paragraph
 from analysis.markdown import LONGEST_TEXT, WORD_JOINER, Page, escape, render_page
 from pipeline.text import printable
 
@@ -107,6 +108,18 @@ def test_attacks_leave_no_bare_link_and_no_mention() -> None:
 @given(HOSTILE)
 def test_no_hostile_text_leaves_a_bare_link(text: str) -> None:
     assert not BARE_LINK.search(escape(text))
+
+
+def test_our_own_commands_are_code() -> None:
+    text = render_page(Page("t", "s", (("part", (paragraph("Run", Code("python a_b.py --prune")),)),), ""))
+    [code] = [child for token in PARSER.parse(text) for child in token.children or [] if child.type == "code_inline"]
+    assert code.content == "python a_b.py --prune"
+
+
+@pytest.mark.parametrize("text", ["", "a`b", "a|b", "a\nb", "<b>", "\u202e"])
+def test_text_from_outside_is_no_code(text: str) -> None:
+    with pytest.raises(ValueError, match="no command of ours"):
+        Code(text)
 
 
 def test_a_page_shows_every_kind_of_block() -> None:

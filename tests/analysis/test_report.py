@@ -125,7 +125,7 @@ def test_the_index_says_in_words_who_beats_whom(full: Built) -> None:
     ) in full.text("README.md")
 
 
-def test_the_prunability_table_has_every_measurement_and_one_best_a_ratio(full: Built) -> None:
+def test_the_prunability_table_has_every_measurement_and_one_best_a_scope(full: Built) -> None:
     part = full.text("README.md").split("## Prunability")[1].split("## ")[0]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in part.split("\n") if line.startswith("| ref-")]
     wanted = {
@@ -138,7 +138,14 @@ def test_the_prunability_table_has_every_measurement_and_one_best_a_ratio(full: 
     assert len(rows) == len(wanted)
     for row in rows:
         assert re.fullmatch(r"[\d.]+ \\\[[\d.]+, [\d.]+\\\]", row[4])
-        assert row[-1] == ("**best**" if row[3] == "magnitude" else "")
+        assert row[-1] == (
+            f"**best {row[2]} method**" if row[3] in ("magnitude", "mlp-maxmin", "depth-angular") else ""
+        )
+
+
+def test_the_verdicts_say_what_their_intervals_are(full: Built) -> None:
+    part = full.text("reports/prune.md").split("## Against the baselines")[1].split("## ")[0]
+    assert "divided by the dense value taken as exact; they are not paired" in part
 
 
 def test_a_worse_method_is_named(full: Built) -> None:
@@ -173,5 +180,5 @@ def test_a_partial_store_says_what_is_missing(
     files = build_report(Answers(empty_store), PlainProgress())
     assert {f"{page}" for page in PAGES} <= set(files)
     for flag in missing:
-        assert f"run \\`python run\\_pipeline.py {flag}\\`" in files["README.md"].decode()
+        assert f"run `python run_pipeline.py {flag}`" in files["README.md"].decode()
     assert sum(path.startswith("images/") for path in files) == pictures

@@ -1,9 +1,13 @@
 """Pictures of odd rows: hostile names, one row, missing numbers. A warning of matplotlib fails the test."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
+from pandas import DataFrame
 
+from analysis.document import Picture
+from analysis.figures.pruning import draw_damage, draw_prunability
 from analysis.figures.style import COLORS, GREY, OTHER, colors_of, label, render_png
 from analysis.sections.catalog import OutcomeRow, outcomes_picture
 from analysis.sections.damage import damage_picture, prunability_picture
@@ -37,6 +41,53 @@ def test_extreme_and_missing_numbers_are_drawn() -> None:
     assert render_png(damage_picture(rows, [])).startswith(b"\x89PNG")
     assert render_png(prunability_picture(rows)).startswith(b"\x89PNG")
     assert render_png(prunability_picture([replace(rows[2])])).startswith(b"\x89PNG")
+
+
+def test_titles_compare_within_a_scope_only() -> None:
+    rows = [
+        damage_row("magnitude", damage=2.0),
+        damage_row("random", damage=9.0),
+        damage_row("mlp-maxmin", damage=1.5, scope="neuron"),
+        damage_row("mlp-random", damage=1.9, scope="neuron"),
+        damage_row("depth-angular", damage=3.0, scope="layer"),
+    ]
+    curves, heatmap = damage_picture(rows, []), prunability_picture(rows)
+    assert _title(curves) == (
+        "Perplexity over dense, 50 % asked (medians of 1 model): depth-angular 3.00 x; mlp-maxmin 1.50 x against "
+        "mlp-random 1.90 x; magnitude 2.00 x against random 9.00 x"
+    )
+    assert _title(heatmap) == (
+        "Least damage of its scope (or equal) at 50 % asked: depth-angular (layer) on 1 of 1 model, mlp-maxmin "
+        "(neuron) on 1 of 1 model, magnitude (weight) on 1 of 1 model"
+    )
+
+
+def test_the_heatmap_marks_the_best_of_each_scope() -> None:
+    rows = [
+        damage_row("magnitude", damage=2.0),
+        damage_row("random", damage=9.0),
+        damage_row("mlp-maxmin", damage=1.5, scope="neuron"),
+        damage_row("mlp-random", damage=1.9, scope="neuron"),
+    ]
+    [axes, _] = draw_prunability(DataFrame(rows), "title").axes
+    assert [text.get_text() for text in axes.texts] == ["1.50 best", "1.90", "2.00 best", "9.00"]
+
+
+def test_the_curves_name_what_the_asked_share_is_of() -> None:
+    frame = DataFrame(damage_picture([damage_row()], []).rows).assign(floor=float("nan"))
+    [axes] = draw_damage(frame, "title").axes
+    assert axes.get_xlabel().replace("\n", " ") == "asked share of the method's own units (weights, neurons or layers)"
+
+
+def test_captions_give_a_range_when_models_have_other_windows() -> None:
+    rows = [damage_row(n_windows=96), damage_row(n_windows=16, model_id="n")]
+    for picture in (damage_picture(rows, []), prunability_picture(rows)):
+        assert "n = 16 to 96 evaluation windows" in picture.caption
+
+
+def _title(picture: Picture) -> str:
+    assert isinstance(picture.draw, partial)
+    return picture.draw.keywords["title"]
 
 
 def test_one_outcome_is_drawn() -> None:

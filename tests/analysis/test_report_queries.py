@@ -12,17 +12,18 @@ import pytest
 from analysis.comparison import DAMAGE
 from analysis.section import QUERIES, Answers
 from analysis.sections import SECTIONS
-from analysis.sections.architecture import KINDS
+from analysis.sections.architecture import KINDS, STRUCTURES, TASKS
 from analysis.sections.dense import DENSE
 from analysis.sections.depth import DEPTH, relative_cells
-from analysis.sections.families import FAMILIES
-from analysis.sections.names import DUPLICATES
+from analysis.sections.families import FAMILIES, TRAITS
+from analysis.sections.names import DUPLICATES, SHARED
 from store import Query, Store
-from store.records import MetricRecord
+from store.records import MetricRecord, RedundancyRecord
 from tests.analysis.conftest import Built
 from tests.analysis.synthetic import METHODS, PRUNE_RUN, RATIOS, REFERENCES, damage_of
 
 ALL_QUERIES = sorted({query for section in SECTIONS for query in section.queries}, key=lambda query: query.path.name)
+LATER_RUN = "20261102T100000.000000-dddddd"
 DUCKDB_TYPES = {
     int: {"BIGINT", "INTEGER"},
     float: {"DOUBLE"},
@@ -113,6 +114,94 @@ def test_another_evaluation_text_is_not_mixed_in(full: Built) -> None:
         assert {row.method for row in store.fetch(DAMAGE)} == set(METHODS) - {"magnitude"}
 
 
+def test_a_small_later_run_with_other_windows_hides_nothing(full: Built) -> None:
+    with Store.open(None) as store:
+        _copy(full.store, store)
+        for method in ("dense", "magnitude"):
+            ratio = 0.0 if method == "dense" else 0.5
+            _later(store, f"ref-opt-{method}-{ratio}", evaluation="other windows")
+        assert store.fetch(DAMAGE) == full.store.fetch(DAMAGE)
+        assert store.fetch(DENSE) == full.store.fetch(DENSE)
+
+
+def test_of_equally_full_grids_the_newest_run_counts(full: Built) -> None:
+    with Store.open(None) as store:
+        _copy(full.store, store)
+        keys = store.rows("SELECT experiment_key FROM experiments WHERE model_id = 'ref-opt' AND status = 'done'")
+        for (key,) in keys:
+            _later(store, key, evaluation="other windows")
+        assert {row.model_id: row.evaluation for row in store.fetch(DENSE)} == {
+            name: "other windows" if name == "ref-opt" else "eval" for name in REFERENCES
+        }
+        assert len(store.fetch(DAMAGE)) == len(full.store.fetch(DAMAGE))
+
+
+def test_a_grid_without_a_dense_measurement_is_not_chosen(full: Built) -> None:
+    with Store.open(None) as store:
+        _copy(full.store, store)
+        for method, ratio in ((method, ratio) for method in METHODS for ratio in RATIOS):
+            _later(store, f"ref-opt-{method}-{ratio}", evaluation="no dense")
+        assert store.fetch(DAMAGE) == full.store.fetch(DAMAGE)
+        assert store.fetch(DENSE) == full.store.fetch(DENSE)
+
+
+def test_a_retrained_model_keeps_no_old_deep_blocks(full: Built) -> None:
+    with Store.open(None) as store:
+        _copy(full.store, store)
+        store.insert(
+            [
+                RedundancyRecord(LATER_RUN, "ref-opt", "rev2", "angular-last", 1, name, 0.5, "fraction of pi", 0)
+                for name in ("layers 0-0", "layers 1-1", "layers 0-1")
+            ]
+        )
+        found = store.fetch(DEPTH)
+    assert [(row.first_layer, row.n_layers) for row in found if row.model_id == "ref-opt"] == [(0, 1), (1, 1), (0, 2)]
+    assert {row.model_id for row in found} == set(REFERENCES)
+
+
+UPGRADED = [DUPLICATES, FAMILIES, KINDS, SHARED, STRUCTURES, TASKS, TRAITS]
+
+
+@pytest.mark.parametrize("query", UPGRADED, ids=lambda query: query.path.stem)
+def test_a_library_upgrade_counts_no_model_twice(query: Query[Any], full: Built) -> None:
+    with Store.open(None) as store:
+        _copy(full.store, store)
+        for table, run in (("sightings", "run_id"), ("extractions", "run_id")):
+            store.connection.execute(
+                f"INSERT INTO {table} SELECT * REPLACE ('{LATER_RUN}' AS {run}, '6.0.0' AS revision) FROM {table}"
+            )
+        assert store.fetch(query) == full.store.fetch(query)
+
+
+@pytest.mark.parametrize(
+    "query", [DUPLICATES, FAMILIES, KINDS, SHARED, TASKS, TRAITS], ids=lambda query: query.path.stem
+)
+def test_only_the_newest_revision_of_a_model_counts(query: Query[Any], full: Built) -> None:
+    with Store.open(None) as store, Store.open(None) as moved:
+        _copy(full.store, store)
+        _copy(full.store, moved)
+        store.connection.execute(
+            f"INSERT INTO sightings SELECT * REPLACE ('{LATER_RUN}' AS run_id, '6.0.0' AS revision) FROM sightings"
+        )
+        store.connection.execute(
+            f"INSERT INTO extractions SELECT * REPLACE ('{LATER_RUN}' AS run_id, '6.0.0' AS revision, "
+            "'s05' AS structure_id) FROM extractions WHERE status = 'extracted'"
+        )
+        moved.connection.execute("UPDATE extractions SET structure_id = 's05' WHERE status = 'extracted'")
+        assert store.fetch(query) == moved.fetch(query)
+
+
+@pytest.mark.parametrize("query", [DUPLICATES, SHARED], ids=lambda query: query.path.stem)
+def test_names_of_older_process_runs_do_not_count(query: Query[Any], full: Built) -> None:
+    with Store.open(None) as store:
+        _copy(full.store, store)
+        store.connection.execute(
+            "INSERT INTO names SELECT * REPLACE ('20200101T000000.000000-aaaaaa' AS run_id, "
+            "'old' || base_name AS base_name, 'old' || base_name_simple AS base_name_simple) FROM names"
+        )
+        assert store.fetch(query) == full.store.fetch(query)
+
+
 def test_dense_rows_carry_the_floor(full: Built) -> None:
     assert [(row.model_id, row.perplexity_floor) for row in full.store.fetch(DENSE)] == [
         (name, 7.0) for name in sorted(REFERENCES)
@@ -165,6 +254,16 @@ def _copy(source: Store, target: Store) -> None:
         target.connection.register("copied", source.connection.sql(f"SELECT * FROM {table}").to_arrow_table())
         target.connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM copied")
         target.connection.unregister("copied")
+
+
+def _later(store: Store, key: str, evaluation: str) -> None:
+    """Insert an experiment and its numbers again, as a later run with another evaluation."""
+    for table, changes in (("experiments", f", '{evaluation}' AS evaluation"), ("metrics", "")):
+        store.connection.execute(
+            f"INSERT INTO {table} SELECT * REPLACE ('{LATER_RUN}' AS run_id, $key || ' later' AS experiment_key"
+            f"{changes}) FROM {table} WHERE experiment_key = $key",
+            {"key": key},
+        )
 
 
 def _another_seed(store: Store, key: str, perplexity: float, low: float, high: float) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.numbers import decimal, percent, short_count, span, with_interval
+from analysis.numbers import decimal, percent, range_of, short_count, span, with_interval
 from analysis.sections.architecture import (
     TOP_TASKS,
     KindRow,
@@ -64,7 +64,16 @@ def test_rare_tasks_are_added_up() -> None:
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0, "0"), (999, "999"), (1000, "1 K"), (124_439_808, "124 M"), (7.24e9, "7.24 B"), (1e12, "1 T")],
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1 K"),
+        (124_439_808, "124 M"),
+        (7.24e9, "7.24 B"),
+        (1e12, "1 T"),
+        (9.994e14, "999 T"),
+        (8e18, "8e+18"),
+    ],
 )
 def test_short_counts(number: float, text: str) -> None:
     assert short_count(number) == text
@@ -81,4 +90,6 @@ def test_numbers_for_people() -> None:
     assert percent(0.256) == "26 %"
     assert with_interval(8.4321, 8.3, 8.57) == "8.43 [8.3, 8.57]"
     assert with_interval(8.4321, None, 8.57) == "8.43"
+    assert (range_of([96, 96]), range_of([4096, 96, 128])) == ("96", "96 to 4,096")
+    assert span(82_800, 8 * 10**18) == "82.8 K to 8e+18"
     assert (span(12, 12), span(12, 4800)) == ("12", "12 to 4.8 K")
