@@ -6,7 +6,7 @@ from functools import partial
 
 from analysis.comparison import BASELINES, DAMAGE, DamageRow, best_methods, headline_ratio, median_damage
 from analysis.document import Block, Column, Picture, Strong, Table
-from analysis.figures.pruning import draw_damage, draw_prunability
+from analysis.figures.pruning import WORST_DAMAGE, draw_damage, draw_prunability
 from analysis.numbers import count_of, percent, range_of, times, with_interval
 from analysis.section import Answers, Section
 from analysis.sections.dense import DENSE, MISSING, DenseRow
@@ -60,9 +60,9 @@ def damage_picture(rows: list[DamageRow], dense: list[DenseRow]) -> Picture:
     windows = range_of(row.n_windows for row in rows)
     which = f"the first {SHOWN_MODELS} of {len(models)} models by name; " if len(models) > SHOWN_MODELS else ""
     caption = (
-        f"Perplexity over the dense model's, logarithmic; {which}n = {windows} evaluation windows a point; bars: "
-        "95 % interval of the pruned model's perplexity, the dense value taken as exact; dotted: exact floor of the "
-        "language."
+        f"Perplexity over the dense model's, logarithmic, more than {WORST_DAMAGE:,.0f} x drawn at the edge; {which}"
+        f"n = {windows} evaluation windows a point; bars: 95 % interval of the pruned model's perplexity, the dense "
+        "value taken as exact; dotted: exact floor of the language."
     )
     title = _damage_title(rows)
     return Picture("damage_curves", _damage_alt(rows), caption, points, partial(draw_damage, title=title))
