@@ -226,6 +226,15 @@ FROM sightings AS seen
 LEFT JOIN current_extractions AS extraction USING (source, model_id, revision)
 QUALIFY row_number() OVER (PARTITION BY seen.source, seen.model_id, seen.revision ORDER BY seen.run_id DESC) = 1;
 
+-- view newest_models: each model at the revision that was seen last
+CREATE VIEW newest_models AS
+SELECT * FROM models
+QUALIFY row_number() OVER (PARTITION BY source, model_id ORDER BY last_seen_run DESC, revision DESC) = 1;
+
+-- view current_names: names as the newest process run parsed them
+CREATE VIEW current_names AS
+SELECT * FROM names WHERE run_id = (SELECT max(run_id) FROM names);
+
 -- view structures: extracted structures with their newest hashes (NULL = not processed yet)
 CREATE VIEW structures AS
 SELECT structure.* EXCLUDE (run_id), hashes.exact_hash, hashes.layout_hash, hashes.family_hash, hashes.hash_version

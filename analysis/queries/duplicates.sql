@@ -1,22 +1,14 @@
 -- One row a naming rule and a level of equality: distinct names, and distinct structures among one model a name.
 -- A name's model is its smallest, so that each name counts once. Names are those of the newest process run, which
 -- writes them whole; a model counts at its newest revision.
-WITH newest AS (
-    SELECT source, model_id, arg_max(revision, last_seen_run || ' ' || revision) AS revision
-    FROM models
-    GROUP BY ALL
-),
-current_names AS (
-    SELECT * FROM names WHERE run_id = (SELECT max(run_id) FROM names)
-),
-named AS (
+WITH named AS (
     SELECT rule.rule, rule.base_name, structure.*
     FROM (
         SELECT 'parsed name' AS rule, base_name, source, model_id FROM current_names
         UNION ALL
         SELECT 'first word' AS rule, base_name_simple AS base_name, source, model_id FROM current_names
     ) AS rule
-    JOIN newest USING (source, model_id)
+    JOIN newest_models USING (source, model_id)
     JOIN current_extractions AS outcome USING (source, model_id, revision)
     JOIN structures AS structure USING (structure_id)
     WHERE structure.family_hash IS NOT NULL

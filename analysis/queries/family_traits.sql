@@ -1,13 +1,8 @@
 -- One row a family and trait whose members differ in it: same shape is not same function.
-WITH newest AS (
-    SELECT source, model_id, arg_max(revision, last_seen_run || ' ' || revision) AS revision
-    FROM models
-    GROUP BY ALL
-),
-members AS (
+WITH members AS (
     SELECT DISTINCT family.family_id, outcome.structure_id
     FROM current_families AS family
-    JOIN newest USING (source, model_id)
+    JOIN newest_models USING (source, model_id)
     JOIN current_extractions AS outcome USING (source, model_id, revision)
     WHERE outcome.structure_id IS NOT NULL
 )

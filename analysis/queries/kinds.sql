@@ -1,10 +1,5 @@
 -- One row a task and kind of leaf module: models that have it, and modules in all of them (folded runs counted out).
-WITH RECURSIVE newest AS (
-    SELECT source, model_id, arg_max(revision, last_seen_run || ' ' || revision) AS revision
-    FROM models
-    GROUP BY ALL
-),
-unfolded AS (
+WITH RECURSIVE unfolded AS (
     SELECT structure_id, path, kind, repeats::BIGINT AS copies
     FROM modules
     WHERE parent IS NULL
@@ -21,8 +16,7 @@ leaves AS (
 ),
 tasks AS (
     SELECT coalesce(seen.task, 'not stated') AS task, outcome.structure_id
-    FROM models AS seen
-    JOIN newest USING (source, model_id, revision)
+    FROM newest_models AS seen
     JOIN current_extractions AS outcome USING (source, model_id, revision)
     WHERE outcome.structure_id IS NOT NULL
 )

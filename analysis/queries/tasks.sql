@@ -1,9 +1,4 @@
 -- One row a task: its models, each at its newest revision, and the sizes of their structures.
-WITH newest AS (
-    SELECT source, model_id, arg_max(revision, last_seen_run || ' ' || revision) AS revision
-    FROM models
-    GROUP BY ALL
-)
 SELECT
     coalesce(seen.task, 'not stated') AS task,
     count(*) AS n_models,
@@ -12,8 +7,7 @@ SELECT
     median(structure.n_parameters) AS median_parameters,
     avg(structure.max_depth) AS mean_depth,
     median(structure.max_depth) AS median_depth
-FROM models AS seen
-JOIN newest USING (source, model_id, revision)
+FROM newest_models AS seen
 JOIN current_extractions AS outcome USING (source, model_id, revision)
 JOIN structures AS structure USING (structure_id)
 GROUP BY ALL
