@@ -261,3 +261,17 @@ QUALIFY row_number() OVER (PARTITION BY experiment_key ORDER BY run_id DESC) = 1
 CREATE VIEW current_metrics AS
 SELECT metric.* FROM metrics AS metric
 JOIN current_experiments AS experiment USING (experiment_key, run_id);
+
+-- view leading_protocols: a model's protocol (revision, evaluation text, device) with the most pruned results, the newest of equals
+CREATE VIEW leading_protocols AS
+SELECT source, model_id, revision, evaluation, device
+FROM current_experiments
+WHERE status = 'done'
+GROUP BY source, model_id, revision, evaluation, device
+HAVING bool_or(method = 'dense')
+QUALIFY row_number() OVER (
+    PARTITION BY source, model_id
+    ORDER BY
+        count(DISTINCT (method, ratio, seed)) FILTER (method <> 'dense') DESC, max(run_id) DESC,
+        revision, evaluation, device
+) = 1;

@@ -1,20 +1,6 @@
--- One row a model, method and ratio: measured numbers relative to the dense model. A model's protocol (revision,
--- evaluation and device) is the one with the most pruned results, as in dense.sql: a small later run hides none.
+-- One row a model, method and ratio under the model's leading protocol: measured numbers relative to the dense model.
 -- Seeds are averaged; the interval then runs from the lowest to the highest end. The dense value is taken as exact.
-WITH chosen AS (
-    SELECT source, model_id, revision, evaluation, device
-    FROM current_experiments
-    WHERE status = 'done'
-    GROUP BY source, model_id, revision, evaluation, device
-    HAVING bool_or(method = 'dense')
-    QUALIFY row_number() OVER (
-        PARTITION BY source, model_id
-        ORDER BY
-            count(DISTINCT (method, ratio, seed)) FILTER (method <> 'dense') DESC, max(run_id) DESC,
-            revision, evaluation, device
-    ) = 1
-),
-wide AS (
+WITH wide AS (
     SELECT
         experiment_key,
         max(value) FILTER (metric = 'perplexity') AS perplexity,
@@ -32,7 +18,7 @@ wide AS (
 measured AS (
     SELECT experiment.*, wide.* EXCLUDE (experiment_key)
     FROM current_experiments AS experiment
-    JOIN chosen USING (source, model_id, revision, evaluation, device)
+    JOIN leading_protocols USING (source, model_id, revision, evaluation, device)
     JOIN wide USING (experiment_key)
     WHERE experiment.status = 'done' AND wide.perplexity IS NOT NULL
 ),

@@ -1,22 +1,8 @@
--- One row a model: its dense measurement under the protocol (revision, evaluation and device) with the most pruned
--- results, the newest of equals; the same choice as in damage.sql.
-WITH chosen AS (
-    SELECT source, model_id, revision, evaluation, device
-    FROM current_experiments
-    WHERE status = 'done'
-    GROUP BY source, model_id, revision, evaluation, device
-    HAVING bool_or(method = 'dense')
-    QUALIFY row_number() OVER (
-        PARTITION BY source, model_id
-        ORDER BY
-            count(DISTINCT (method, ratio, seed)) FILTER (method <> 'dense') DESC, max(run_id) DESC,
-            revision, evaluation, device
-    ) = 1
-),
-newest AS (
+-- One row a model: its dense measurement under its leading protocol.
+WITH newest AS (
     SELECT *
     FROM current_experiments
-    JOIN chosen USING (source, model_id, revision, evaluation, device)
+    JOIN leading_protocols USING (source, model_id, revision, evaluation, device)
     WHERE method = 'dense' AND status = 'done'
     QUALIFY row_number() OVER (PARTITION BY source, model_id ORDER BY run_id DESC, seed, experiment_key) = 1
 )
