@@ -1,0 +1,1 @@
+"""Parsers of foreign bytes: pure functions that return frozen dataclasses and raise nothing but `UnreadableError`."""
