@@ -27,6 +27,12 @@ ExtractionReason = Literal[
     "rate_limited",
     "network",
 ]
+# Where a structure was read: never merged blindly (DESIGN 5).
+Provenance = Literal["config", "header", "gguf", "adapter"]
+# How the config's and the tensor header's view of one model compare.
+CrossCheckVerdict = Literal[
+    "agree", "custom_code", "experts_stacked", "tied_weights", "quantised", "prefix", "no_header", "other"
+]
 ExperimentStatus = Literal["done", "refused", "failed"]
 ExperimentReason = Literal[
     "unsupported", "ratio_too_small", "timeout", "out_of_memory", "crashed", "not_finite", "error"
@@ -71,6 +77,23 @@ class SightingRecord:
     location: str | None = None
     created_at: datetime | None = None
     last_modified: datetime | None = None
+    files: tuple[str, ...] | None = None
+    listed_parameters: int | None = None
+
+
+@dataclass(frozen=True)
+class ListingPageRecord:
+    """A row of `listing_pages`."""
+
+    run_id: str
+    listing_id: str
+    listing_key: str
+    source: SourceName
+    query: str
+    page: int
+    cursor: str | None
+    n_models: int
+    skipped: int
 
 
 @dataclass(frozen=True)
@@ -100,7 +123,7 @@ class StructureRecord:
 
     run_id: str
     structure_id: str
-    provenance: Literal["config", "header"]
+    provenance: Provenance
     n_modules: int
     n_parameters: int
     n_layers: int
@@ -123,8 +146,46 @@ class ModuleRecord:
     n_parameters: int
     parameter_shapes: str
     repeats: int
-    input_shape: str | None = None
-    output_shape: str | None = None
+
+
+@dataclass(frozen=True)
+class ShapeTraceRecord:
+    """A row of `shape_traces`."""
+
+    run_id: str
+    structure_id: str
+    version: int
+    status: Literal["traced", "failed"]
+    detail: str | None
+    inputs: str
+
+
+@dataclass(frozen=True)
+class ModuleShapeRecord:
+    """A row of `module_shapes`."""
+
+    run_id: str
+    structure_id: str
+    path: str
+    input_shape: str | None
+    output_shape: str | None
+
+
+@dataclass(frozen=True)
+class CrossCheckRecord:
+    """A row of `cross_checks`."""
+
+    run_id: str
+    model_id: str
+    source: SourceName
+    revision: str
+    verdict: CrossCheckVerdict
+    config_structure: str
+    header_structure: str | None
+    shared: int
+    only_config: int
+    only_header: int
+    detail: str | None
 
 
 @dataclass(frozen=True)
@@ -277,7 +338,11 @@ TABLES: dict[type, str] = {
     SightingRecord: "sightings",
     ExtractionRecord: "extractions",
     StructureRecord: "extracted_structures",
-    ModuleRecord: "modules",
+    ModuleRecord: "extracted_modules",
+    ShapeTraceRecord: "shape_traces",
+    ModuleShapeRecord: "module_shapes",
+    CrossCheckRecord: "cross_checks",
+    ListingPageRecord: "listing_pages",
     TraitRecord: "traits",
     FingerprintRecord: "fingerprints",
     NameRecord: "names",

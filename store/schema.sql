@@ -34,7 +34,22 @@ CREATE TABLE sightings (
     has_weights         BOOLEAN,          -- safetensors weights are there; NULL = the source did not say
     location            VARCHAR,          -- folder or file on this machine; NULL = not on this machine
     created_at          TIMESTAMP,        -- UTC; NULL = the source did not say
-    last_modified       TIMESTAMP         -- UTC; NULL = the source did not say
+    last_modified       TIMESTAMP,        -- UTC; NULL = the source did not say
+    files               VARCHAR[],        -- names of the files that a reader may want; NULL = the source did not say
+    listed_parameters   BIGINT            -- parameters as the listing counts them; NULL = the source did not say
+);
+
+-- table listing_pages: a page of a listing that goes on from page to page, written with the page's sightings
+CREATE TABLE listing_pages (
+    run_id      VARCHAR NOT NULL, -- run that fetched it
+    listing_id  VARCHAR NOT NULL, -- run that began the listing; later runs that go on from its cursor keep this id
+    listing_key VARCHAR NOT NULL, -- hash of the settings that choose the models
+    source      VARCHAR NOT NULL, -- hub
+    query       VARCHAR NOT NULL, -- what was asked, as a query string; empty = the run's own entry
+    page        INTEGER NOT NULL, -- number of the page in its query, from 1
+    cursor      VARCHAR,          -- what asks for the next page, as a query string; NULL = the query is at its end
+    n_models    INTEGER NOT NULL, -- models of this page that were taken
+    skipped     INTEGER NOT NULL  -- models of this page that the filters left out, or that were listed before
 );
 
 -- table extractions: the outcome of one model revision in one run
@@ -60,7 +75,7 @@ CREATE TABLE extractions (
 CREATE TABLE extracted_structures (
     run_id       VARCHAR NOT NULL, -- run that first saw it
     structure_id VARCHAR NOT NULL, -- blake2b of provenance, modules and traits
-    provenance   VARCHAR NOT NULL, -- config (meta device) or header (tensor names and shapes)
+    provenance   VARCHAR NOT NULL, -- config (meta device), header or gguf (tensor names and shapes), adapter (of a delta)
     n_modules    INTEGER NOT NULL, -- modules of the unfolded tree, root left out
     n_parameters BIGINT NOT NULL,  -- parameters, tied ones counted once
     n_layers     INTEGER NOT NULL, -- length of the longest run of repeated blocks; 0 = none repeats
@@ -68,21 +83,53 @@ CREATE TABLE extracted_structures (
     max_depth    INTEGER NOT NULL  -- deepest module; 1 = child of the root
 );
 
--- table modules: a module of a structure; runs of equal siblings are one row
-CREATE TABLE modules (
+-- table extracted_modules: a module of a structure; runs of equal siblings are one row
+CREATE TABLE extracted_modules (
     structure_id     VARCHAR NOT NULL, -- as in extracted_structures
     position         INTEGER NOT NULL, -- place in the folded tree, depth first, from 0
     path             VARCHAR NOT NULL, -- dotted name; a run of siblings is written layers.0-11
     parent           VARCHAR,          -- path of the parent; NULL = child of the root
     depth            INTEGER NOT NULL, -- 1 = child of the root
     block            VARCHAR NOT NULL, -- first path part (leaf left out) that says block, layer, encoder or decoder; else the first part
-    class_name       VARCHAR NOT NULL, -- Python class
+    class_name       VARCHAR NOT NULL, -- Python class; unknown where only tensors were read
     kind             VARCHAR NOT NULL, -- library class for torch leaves, container, or module for model-specific classes
     n_parameters     BIGINT NOT NULL,  -- parameters of this module itself, one repetition, tied ones counted once
     parameter_shapes VARCHAR NOT NULL, -- JSON object: name of an own parameter -> shape
-    repeats          INTEGER NOT NULL, -- equal siblings in this run; 1 = no run
-    input_shape      VARCHAR,          -- JSON; NULL = not traced
-    output_shape     VARCHAR           -- JSON; NULL = not traced
+    repeats          INTEGER NOT NULL  -- equal siblings in this run; 1 = no run
+);
+
+-- table shape_traces: one attempt to run a structure without its weights and see the shapes
+CREATE TABLE shape_traces (
+    run_id       VARCHAR NOT NULL, -- run that tried it
+    structure_id VARCHAR NOT NULL, -- as in extracted_structures
+    version      INTEGER NOT NULL, -- version of the tracer
+    status       VARCHAR NOT NULL, -- traced: the forward came to its end; failed: it did not
+    detail       VARCHAR,          -- the error that ended it; NULL = none
+    inputs       VARCHAR NOT NULL  -- JSON object: name of an input -> the shape it was given
+);
+
+-- table module_shapes: what went into a module and came out of it
+CREATE TABLE module_shapes (
+    run_id       VARCHAR NOT NULL, -- as in shape_traces
+    structure_id VARCHAR NOT NULL, -- as in extracted_structures
+    path         VARCHAR NOT NULL, -- as in extracted_modules; of a run of siblings, the first one's shapes
+    input_shape  VARCHAR,          -- JSON; NULL = it takes no tensor
+    output_shape VARCHAR           -- JSON; NULL = it gives no tensor
+);
+
+-- table cross_checks: the config's and the tensor header's view of one model, compared
+CREATE TABLE cross_checks (
+    run_id           VARCHAR NOT NULL, -- run that compared them
+    model_id         VARCHAR NOT NULL, -- as in sightings
+    source           VARCHAR NOT NULL, -- as in sightings
+    revision         VARCHAR NOT NULL, -- as in sightings
+    verdict          VARCHAR NOT NULL, -- agree, or the kind of disagreement, from the closed list in records.py
+    config_structure VARCHAR NOT NULL, -- structure_id of the config's view
+    header_structure VARCHAR,          -- structure_id of the header's view; NULL = it could not be read
+    shared           INTEGER NOT NULL, -- parameters with the same name and shape in both
+    only_config      INTEGER NOT NULL, -- parameters in the config's view alone
+    only_header      INTEGER NOT NULL, -- tensors in the header alone
+    detail           VARCHAR           -- examples; NULL = nothing to add
 );
 
 -- table traits: what the module tree cannot show
@@ -213,6 +260,25 @@ CREATE TABLE samples (
 -- view current_extractions: the newest outcome of each model revision
 CREATE VIEW current_extractions AS
 SELECT * FROM extractions
+QUALIFY row_number() OVER (PARTITION BY source, model_id, revision ORDER BY run_id DESC) = 1;
+
+-- view modules: modules with their shapes (NULL = not traced, or the module did not run)
+CREATE VIEW modules AS
+SELECT module.*, shapes.input_shape, shapes.output_shape
+FROM extracted_modules AS module
+LEFT JOIN (
+    SELECT structure_id, path, input_shape, output_shape FROM module_shapes
+    QUALIFY row_number() OVER (PARTITION BY structure_id, path ORDER BY run_id DESC) = 1
+) AS shapes USING (structure_id, path);
+
+-- view current_shape_traces: the newest attempt for each structure
+CREATE VIEW current_shape_traces AS
+SELECT * FROM shape_traces
+QUALIFY row_number() OVER (PARTITION BY structure_id ORDER BY run_id DESC) = 1;
+
+-- view current_cross_checks: the newest comparison of each model revision
+CREATE VIEW current_cross_checks AS
+SELECT * FROM cross_checks
 QUALIFY row_number() OVER (PARTITION BY source, model_id, revision ORDER BY run_id DESC) = 1;
 
 -- view models: a model at a revision as last seen, with first_seen_run, last_seen_run and config_hash

@@ -1,0 +1,277 @@
+-- The store's tables. Every column: meaning, unit, and what NULL means ("-" where it is never NULL).
+-- Work tables are insert-only; a view named current_* or without suffix gives the newest state.
+-- run_id sorts by time, so the greatest run_id is the newest. Rates are fractions in [0, 1].
+
+-- table runs: one invocation of a stage
+CREATE TABLE runs (
+    run_id        VARCHAR NOT NULL,   -- start time in UTC and a random part; sorts by time
+    stage         VARCHAR NOT NULL,   -- extract, process, prune or analyze
+    started_at    TIMESTAMP NOT NULL, -- UTC
+    finished_at   TIMESTAMP,          -- UTC; NULL = not finished
+    status        VARCHAR NOT NULL,   -- running, done, failed or interrupted
+    input_hash    VARCHAR,            -- blake2b of all that the stage read and was told; NULL = unknown before its end
+    config_json   VARCHAR NOT NULL,   -- the settings as JSON
+    versions_json VARCHAR NOT NULL,   -- versions of Python and of the libraries behind the numbers, as JSON
+    git_commit    VARCHAR,            -- commit of the project; NULL = not run from a git checkout
+    detail        VARCHAR             -- the error's text; NULL = none
+);
+
+-- table sightings: what one extract run saw of one model in a listing
+CREATE TABLE sightings (
+    run_id              VARCHAR NOT NULL, -- run that saw it
+    model_id            VARCHAR NOT NULL, -- owner/name on the Hub, model type for builtin, relative path for directory
+    source              VARCHAR NOT NULL, -- hub, builtin, directory or reference
+    revision            VARCHAR NOT NULL, -- commit on the Hub, library version for builtin, content hash for files
+    task                VARCHAR,          -- pipeline tag; NULL = the source did not say
+    library             VARCHAR,          -- library name; NULL = the source did not say
+    downloads           BIGINT,           -- downloads in the last 30 days; NULL = the source did not say
+    likes               BIGINT,           -- NULL = the source did not say
+    license             VARCHAR,          -- licence identifier; NULL = the source did not say
+    base_model          VARCHAR,          -- model it was made from; NULL = none declared
+    base_model_relation VARCHAR,          -- finetune, adapter, merge or quantized; NULL = none declared
+    gated               BOOLEAN,          -- access must be asked for; NULL = the source did not say
+    tags                VARCHAR[],        -- as listed; NULL = the source did not say
+    has_weights         BOOLEAN,          -- safetensors weights are there; NULL = the source did not say
+    location            VARCHAR,          -- folder or file on this machine; NULL = not on this machine
+    created_at          TIMESTAMP,        -- UTC; NULL = the source did not say
+    last_modified       TIMESTAMP         -- UTC; NULL = the source did not say
+);
+
+-- table extractions: the outcome of one model revision in one run
+CREATE TABLE extractions (
+    run_id           VARCHAR NOT NULL, -- run that tried it
+    model_id         VARCHAR NOT NULL, -- as in sightings
+    source           VARCHAR NOT NULL, -- as in sightings
+    revision         VARCHAR NOT NULL, -- as in sightings
+    status           VARCHAR NOT NULL, -- extracted, skipped or failed
+    reason           VARCHAR,          -- from the closed list in records.py; NULL = extracted
+    reader           VARCHAR NOT NULL, -- plug-in that read it
+    detail           VARCHAR,          -- the original error, what was repaired; NULL = nothing to add
+    seconds          DOUBLE NOT NULL,  -- time it took, seconds
+    bytes_downloaded BIGINT NOT NULL,  -- bytes; 0 = nothing fetched
+    requests         INTEGER NOT NULL, -- HTTP requests; 0 = none
+    structure_id     VARCHAR,          -- its structure; NULL = not extracted
+    config_hash      VARCHAR,          -- blake2b of the canonical config; NULL = no config was read
+    model_type       VARCHAR,          -- model_type of the config; NULL = no config was read
+    architecture     VARCHAR           -- transformers class that was built; NULL = none
+);
+
+-- table extracted_structures: a distinct module tree with its function
+CREATE TABLE extracted_structures (
+    run_id       VARCHAR NOT NULL, -- run that first saw it
+    structure_id VARCHAR NOT NULL, -- blake2b of provenance, modules and traits
+    provenance   VARCHAR NOT NULL, -- config (meta device) or header (tensor names and shapes)
+    n_modules    INTEGER NOT NULL, -- modules of the unfolded tree, root left out
+    n_parameters BIGINT NOT NULL,  -- parameters, tied ones counted once
+    n_layers     INTEGER NOT NULL, -- length of the longest run of repeated blocks; 0 = none repeats
+    hidden_size  INTEGER,          -- width of the residual stream; NULL = the config does not say
+    max_depth    INTEGER NOT NULL  -- deepest module; 1 = child of the root
+);
+
+-- table modules: a module of a structure; runs of equal siblings are one row
+CREATE TABLE modules (
+    structure_id     VARCHAR NOT NULL, -- as in extracted_structures
+    position         INTEGER NOT NULL, -- place in the folded tree, depth first, from 0
+    path             VARCHAR NOT NULL, -- dotted name; a run of siblings is written layers.0-11
+    parent           VARCHAR,          -- path of the parent; NULL = child of the root
+    depth            INTEGER NOT NULL, -- 1 = child of the root
+    block            VARCHAR NOT NULL, -- first path part (leaf left out) that says block, layer, encoder or decoder; else the first part
+    class_name       VARCHAR NOT NULL, -- Python class
+    kind             VARCHAR NOT NULL, -- library class for torch leaves, container, or module for model-specific classes
+    n_parameters     BIGINT NOT NULL,  -- parameters of this module itself, one repetition, tied ones counted once
+    parameter_shapes VARCHAR NOT NULL, -- JSON object: name of an own parameter -> shape
+    repeats          INTEGER NOT NULL, -- equal siblings in this run; 1 = no run
+    input_shape      VARCHAR,          -- JSON; NULL = not traced
+    output_shape     VARCHAR           -- JSON; NULL = not traced
+);
+
+-- table traits: what the module tree cannot show
+CREATE TABLE traits (
+    structure_id VARCHAR NOT NULL, -- as in extracted_structures
+    name         VARCHAR NOT NULL, -- activation, causal, position, tied_embeddings, kv_group_ratio, sliding_window, experts, ...
+    value        VARCHAR NOT NULL  -- as text
+);
+
+-- table fingerprints: the hashes of a structure
+CREATE TABLE fingerprints (
+    run_id       VARCHAR NOT NULL, -- run that computed it
+    structure_id VARCHAR NOT NULL, -- as in extracted_structures
+    hash_version INTEGER NOT NULL, -- version of the definition
+    exact_hash   VARCHAR NOT NULL, -- same architecture, same size
+    layout_hash  VARCHAR NOT NULL, -- same plan, any width
+    family_hash  VARCHAR NOT NULL  -- same plan, any width, any depth
+);
+
+-- table names: what a model's name and metadata say of its family
+CREATE TABLE names (
+    run_id           VARCHAR NOT NULL, -- run that parsed it
+    model_id         VARCHAR NOT NULL, -- as in sightings
+    source           VARCHAR NOT NULL, -- as in sightings
+    base_name        VARCHAR NOT NULL, -- family by name, lower case
+    base_name_simple VARCHAR NOT NULL, -- the earlier miner's rule
+    owner            VARCHAR,          -- NULL = the id has none
+    version          VARCHAR,          -- such as 3.1; NULL = none in the name
+    size             VARCHAR,          -- such as 7b, 8x7b, base; NULL = none in the name
+    variant          VARCHAR,          -- such as instruct, gptq; comma-separated; NULL = none in the name
+    evidence         VARCHAR NOT NULL  -- base_model, model_type or name: where base_name comes from
+);
+
+-- table similarities: a verified pair of structures at or above the threshold of the run that found it
+CREATE TABLE similarities (
+    run_id      VARCHAR NOT NULL, -- run that computed it
+    structure_a VARCHAR NOT NULL, -- the smaller id
+    structure_b VARCHAR NOT NULL, -- the greater id
+    similarity  DOUBLE NOT NULL,  -- weighted Jaccard, fraction in [0, 1]
+    shared      DOUBLE NOT NULL,  -- weight of the shared tokens
+    total       DOUBLE NOT NULL,  -- weight of the union
+    method      VARCHAR NOT NULL, -- weighted-jaccard
+    version     INTEGER NOT NULL  -- version of the tokens' definition
+);
+
+-- table families: membership of a model
+CREATE TABLE families (
+    run_id                       VARCHAR NOT NULL, -- process run; the newest one is current
+    strategy                     VARCHAR NOT NULL, -- name, architecture or both
+    threshold                    DOUBLE NOT NULL,  -- similarity threshold, fraction in [0, 1]
+    family_id                    VARCHAR NOT NULL, -- readable and unique within the run
+    model_id                     VARCHAR NOT NULL, -- as in sightings
+    source                       VARCHAR NOT NULL, -- as in sightings
+    is_representative            BOOLEAN NOT NULL, -- one a family
+    similarity_to_representative DOUBLE,           -- fraction in [0, 1]; NULL = no structure to compare (strategy name), or below the threshold
+    reason                       VARCHAR NOT NULL  -- why it is a member
+);
+
+-- table representatives: what stage prune may take
+CREATE TABLE representatives (
+    run_id       VARCHAR NOT NULL, -- process run; the newest one is current
+    family_id    VARCHAR NOT NULL, -- as in families
+    model_id     VARCHAR NOT NULL, -- as in sightings
+    source       VARCHAR NOT NULL, -- as in sightings
+    revision     VARCHAR NOT NULL, -- as in sightings
+    rank         INTEGER NOT NULL, -- 1 = the representative, 2 = next choice
+    objective    VARCHAR NOT NULL, -- smallest-with-weights or most-downloaded
+    has_weights  BOOLEAN NOT NULL, -- safetensors weights are reachable
+    n_parameters BIGINT,           -- NULL = not extracted
+    reason       VARCHAR NOT NULL  -- why this one
+);
+
+-- table redundancy: one measurement of a dense model
+CREATE TABLE redundancy (
+    run_id    VARCHAR NOT NULL, -- run that measured it
+    model_id  VARCHAR NOT NULL, -- as in sightings
+    revision  VARCHAR NOT NULL, -- as in sightings
+    analysis  VARCHAR NOT NULL, -- such as angular-last
+    version   INTEGER NOT NULL, -- version of the analysis
+    component VARCHAR NOT NULL, -- such as layers 3-5
+    value     DOUBLE NOT NULL,  -- in `unit`
+    unit      VARCHAR NOT NULL, -- such as fraction of pi
+    seed      INTEGER NOT NULL  -- seed of the calibration text
+);
+
+-- table experiments: one pruning run; ratio 0 = the dense model
+CREATE TABLE experiments (
+    run_id          VARCHAR NOT NULL, -- run that did it
+    experiment_key  VARCHAR NOT NULL, -- blake2b of the specification
+    model_id        VARCHAR NOT NULL, -- as in sightings
+    source          VARCHAR NOT NULL, -- as in sightings
+    revision        VARCHAR NOT NULL, -- as in sightings
+    method          VARCHAR NOT NULL, -- dense, or a method's name
+    method_version  INTEGER NOT NULL, -- version of the method
+    scope           VARCHAR NOT NULL, -- none, weight, neuron, head, layer or factorisation
+    ratio           DOUBLE NOT NULL,  -- asked share of the prunable part, fraction in [0, 1)
+    seed            INTEGER NOT NULL, -- seed of the experiment
+    calibration     VARCHAR,          -- blake2b of the calibration text; NULL = the method needs none
+    evaluation      VARCHAR NOT NULL, -- blake2b of the evaluation text
+    device          VARCHAR NOT NULL, -- cpu or cuda:i
+    status          VARCHAR NOT NULL, -- done, refused or failed
+    reason          VARCHAR,          -- unsupported, ratio_too_small, timeout, out_of_memory, crashed, not_finite or error; NULL = done
+    detail          VARCHAR,          -- the original words; NULL = nothing to add
+    seconds         DOUBLE NOT NULL,  -- time it took, seconds
+    git_commit      VARCHAR           -- commit of the project; NULL = not run from a git checkout
+);
+
+-- table metrics: one number of one experiment
+CREATE TABLE metrics (
+    run_id         VARCHAR NOT NULL, -- run that measured it
+    experiment_key VARCHAR NOT NULL, -- as in experiments
+    metric         VARCHAR NOT NULL, -- name of the metric plug-in
+    value          DOUBLE NOT NULL,  -- in `unit`
+    unit           VARCHAR NOT NULL, -- such as 1, bytes, seconds
+    n              INTEGER NOT NULL, -- windows or repeats behind the value; 1 = counted
+    ci_low         DOUBLE,           -- lower end of the 95 % interval; NULL = no interval
+    ci_high        DOUBLE            -- upper end; NULL = no interval
+);
+
+-- table samples: generated text
+CREATE TABLE samples (
+    run_id         VARCHAR NOT NULL, -- run that generated it
+    experiment_key VARCHAR NOT NULL, -- as in experiments
+    prompt         VARCHAR NOT NULL, -- fixed prompt
+    text           VARCHAR NOT NULL  -- greedy continuation
+);
+
+-- view current_extractions: the newest outcome of each model revision
+CREATE VIEW current_extractions AS
+SELECT * FROM extractions
+QUALIFY row_number() OVER (PARTITION BY source, model_id, revision ORDER BY run_id DESC) = 1;
+
+-- view models: a model at a revision as last seen, with first_seen_run, last_seen_run and config_hash
+CREATE VIEW models AS
+SELECT
+    seen.* EXCLUDE (run_id),
+    min(seen.run_id) OVER (PARTITION BY seen.source, seen.model_id, seen.revision) AS first_seen_run,
+    seen.run_id AS last_seen_run,
+    extraction.config_hash
+FROM sightings AS seen
+LEFT JOIN current_extractions AS extraction USING (source, model_id, revision)
+QUALIFY row_number() OVER (PARTITION BY seen.source, seen.model_id, seen.revision ORDER BY seen.run_id DESC) = 1;
+
+-- view newest_models: each model at the revision that was seen last
+CREATE VIEW newest_models AS
+SELECT * FROM models
+QUALIFY row_number() OVER (PARTITION BY source, model_id ORDER BY last_seen_run DESC, revision DESC) = 1;
+
+-- view current_names: names as the newest process run parsed them
+CREATE VIEW current_names AS
+SELECT * FROM names WHERE run_id = (SELECT max(run_id) FROM names);
+
+-- view structures: extracted structures with their newest hashes (NULL = not processed yet)
+CREATE VIEW structures AS
+SELECT structure.* EXCLUDE (run_id), hashes.exact_hash, hashes.layout_hash, hashes.family_hash, hashes.hash_version
+FROM extracted_structures AS structure
+LEFT JOIN (
+    SELECT * FROM fingerprints
+    QUALIFY row_number() OVER (PARTITION BY structure_id ORDER BY hash_version DESC, run_id DESC) = 1
+) AS hashes USING (structure_id);
+
+-- view current_families: membership of the newest process run
+CREATE VIEW current_families AS
+SELECT * FROM families WHERE run_id = (SELECT max(run_id) FROM families);
+
+-- view current_representatives: choices of the newest process run
+CREATE VIEW current_representatives AS
+SELECT * FROM representatives WHERE run_id = (SELECT max(run_id) FROM representatives);
+
+-- view current_experiments: the newest outcome of each experiment
+CREATE VIEW current_experiments AS
+SELECT * FROM experiments
+QUALIFY row_number() OVER (PARTITION BY experiment_key ORDER BY run_id DESC) = 1;
+
+-- view current_metrics: the numbers of the current experiments
+CREATE VIEW current_metrics AS
+SELECT metric.* FROM metrics AS metric
+JOIN current_experiments AS experiment USING (experiment_key, run_id);
+
+-- view leading_protocols: a model's protocol (revision, evaluation text, device) with the most pruned results, the newest of equals
+CREATE VIEW leading_protocols AS
+SELECT source, model_id, revision, evaluation, device
+FROM current_experiments
+WHERE status = 'done'
+GROUP BY source, model_id, revision, evaluation, device
+HAVING bool_or(method = 'dense')
+QUALIFY row_number() OVER (
+    PARTITION BY source, model_id
+    ORDER BY
+        count(DISTINCT (method, ratio, seed)) FILTER (method <> 'dense') DESC, max(run_id) DESC,
+        revision, evaluation, device
+) = 1;
