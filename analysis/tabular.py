@@ -7,10 +7,7 @@ from dataclasses import astuple, fields
 from typing import Any
 
 from analysis.document import Statistics
-from pipeline.text import printable
-
-# A spreadsheet takes a cell that starts so for a formula (OWASP, "CSV Injection").
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+from pipeline.text import printable, spreadsheet_safe
 
 
 def csv_text(rows: Sequence[Any]) -> str:
@@ -42,8 +39,4 @@ def _cell(value: Any) -> str:
         return repr(value)
     if isinstance(value, list | tuple):
         value = "; ".join(map(str, value))
-    text = str(value)
-    if isinstance(value, str):
-        text = printable(text.encode("utf-8", "backslashreplace").decode("utf-8"), 1000)
-        return "'" + text if text.lstrip().startswith(_FORMULA_STARTS) else text
-    return text
+    return spreadsheet_safe(value) if isinstance(value, str) else str(value)

@@ -5,13 +5,10 @@ import re
 from hashlib import blake2b
 from pathlib import Path
 
-from model_extract.config import CONFIG_BYTES, parse_config
-from model_extract.failures import UnreadableError
-from model_extract.listing import Config
 from store.provenance import HASH_BYTES
+from store.records import ExtractionReason
 
 CONFIG_NAME = "config.json"
-PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt")
 _CACHE_PREFIX = "models--"  # of a model's folder in the Hub's cache: snapshots/COMMIT/ links to ../../blobs/
 _ESCAPED_BYTE = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 _WHOLE_BYTES = 64_000_000  # files up to this size are hashed whole
@@ -73,19 +70,8 @@ def content_revision(files: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def read_config_file(location: Path) -> Config:
-    """Return the config in a file, or in the config.json of a folder. Raises `UnreadableError`."""
-    path = location / CONFIG_NAME if location.is_dir() else location
-    try:
-        with path.open("rb") as file:
-            return Config(parse_config(file.read(CONFIG_BYTES + 1)))
-    except FileNotFoundError as error:
-        raise UnreadableError(*_why_no_config(location)) from error
-    except OSError as error:
-        raise UnreadableError("bad_config", f"cannot be read: {error.strerror}") from error
-
-
-def _why_no_config(folder: Path) -> tuple:
+def why_no_config(folder: Path) -> tuple[ExtractionReason, str]:
+    """Return the reason and the words for a folder without a config.json."""
     if folder.is_dir() and not any(folder.glob("*.safetensors")):
         return "pickle_only", "pickled weights without a config.json; pickles are never opened"
     return "no_config", "no config.json"

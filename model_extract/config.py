@@ -49,16 +49,17 @@ def config_hash(canonical: dict[str, Any]) -> str:
     return content_hash(canonical)
 
 
+def is_safe(key: str) -> bool:
+    """Return whether a key may be passed on: named plainly, loading no code, no kernels and no quantised layers."""
+    named_safely = _KEY.fullmatch(key) is not None and not key.endswith("_implementation")
+    return named_safely and key not in _VOLATILE and key not in _DANGEROUS
+
+
 def _clean(value: Any, level: int) -> Any:
     if level > _DEEPEST:
         raise UnreadableError("bad_config", f"nested more than {_DEEPEST} levels deep")
     if isinstance(value, dict):
-        return {key: _clean(inner, level + 1) for key, inner in value.items() if _passes(key)}
+        return {key: _clean(inner, level + 1) for key, inner in value.items() if is_safe(key)}
     if isinstance(value, list):
         return [_clean(inner, level + 1) for inner in value]
     return value
-
-
-def _passes(key: str) -> bool:
-    named_safely = _KEY.fullmatch(key) is not None and not key.endswith("_implementation")
-    return named_safely and key not in _VOLATILE and key not in _DANGEROUS

@@ -1,40 +1,42 @@
-"""From listed models to outcomes: read each config, build each distinct one once, in children with limits."""
+"""From listed models to outcomes: read each one in threads, build each distinct config once in children with limits.
 
-from collections.abc import Iterator, Mapping, Sequence
+A model is tried with one reader after another until one gives a structure; what the others said stays in its row.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
-from model_extract.config import canonical_config, config_hash
+from model_extract.cross_check import compare
 from model_extract.failures import UnreadableError, status_of
-from model_extract.listing import Config, Listing, storable
-from model_extract.reading import Reader, ReadRequest, Refusal, Structure
+from model_extract.files import Cost, Files
+from model_extract.listing import Context, Listing
+from model_extract.readers import readers_for
+from model_extract.readers.meta_device import PRELOAD
+from model_extract.readers.meta_device import read as build
+from model_extract.reading import Blueprint, Reader, ReadRequest, Refusal, Structure
 from model_extract.sources import SOURCES
+from model_extract.text import storable
+from model_extract.wanted import PICKLES
 from pipeline.engine import Limits, Outcome, Task, run_tasks
 from pipeline.settings import Settings
-from store.records import ExtractionReason, ExtractionRecord
+from store.records import CrossCheckRecord, ExtractionReason, ExtractionRecord
 
-READING_THREADS = 12  # configs read at a time: waiting for the network, not work
 _MAX_TEXT = 4000  # characters of an error that are kept
 # How a child ends that met the memory limit inside a library which does not survive it.
 _MEMORY_DEATHS = ("SIGKILL", "SIGABRT", "SIGSEGV")
+# Answers of the Hub that hold for all files of a model: no other reader is tried.
+_FINAL = frozenset({"gated", "not_found", "rate_limited", "network"})
 
-ConfigKey = tuple[str, str]  # source and config hash: what is built once
-
-
-@dataclass(frozen=True)
-class ReadConfig:
-    """A model whose config could be read, in canonical form."""
-
-    listing: Listing
-    config: Config
-    canonical: dict
-    key: ConfigKey
+BuildKey = tuple[str, str, str]  # reader, source and config hash: what is built once
 
 
 @dataclass(frozen=True)
 class Known:
     """What a config built, now or in an earlier run."""
 
+    reader: str
     source: str
     config_hash: str
     structure_id: str
@@ -45,71 +47,147 @@ class Known:
 
 @dataclass(frozen=True)
 class Extracted:
-    """The outcome of one model; `structure` is given by the model that built it."""
+    """The outcome of one model; `structures` are those that it gave first, `cross_check` compares two views of it."""
 
     record: ExtractionRecord
-    structure: Structure | None = None
+    structures: tuple[Structure, ...] = ()
+    cross_check: CrossCheckRecord | None = None
+
+
+@dataclass
+class _Work:
+    """One model on its way: the readers still to try, what the earlier ones said, and its other view."""
+
+    listing: Listing
+    readers: list[Reader]
+    files: Files | None = None
+    refusals: list[tuple[str, Refusal]] = field(default_factory=list)
+    blueprint: Blueprint | None = None  # of the last config that was read
+    is_to_build: bool = False
+    header: Structure | Refusal | None = None
+
+    @property
+    def cost(self) -> Cost:
+        return self.files.cost if self.files else Cost()
 
 
 def extract(
-    listings: Sequence[Listing], known: Mapping[ConfigKey, Known], reader: Reader, settings: Settings
+    listings: Sequence[Listing],
+    known: Mapping[BuildKey, Known],
+    context: Context,
+    load: Callable[[str], Structure],
 ) -> Iterator[Extracted]:
-    """Yield one outcome for each listing, in the order in which they come. `run_id` is left empty."""
-    readable: list[ReadConfig] = []
-    for found in _read_configs(listings, reader, settings):
-        if isinstance(found, ExtractionRecord):
-            yield Extracted(found)
-        else:
-            readable.append(found)
-    fresh: dict[ConfigKey, list[ReadConfig]] = {}
-    for read in sorted(readable, key=lambda read: read.listing.key):
-        if read.key in known:
-            yield Extracted(_reused(read, known[read.key], reader))
-        else:
-            fresh.setdefault(read.key, []).append(read)
-    yield from _build(fresh, reader, settings)
+    """Yield one outcome for each listing, in the order in which they come. `run_id` is left empty.
+
+    `known` is what was built before; `load` returns such a structure by its id.
+    """
+    works = [_Work(listing, readers_for(listing, context.settings.views)) for listing in listings]
+    while works:
+        fresh: dict[BuildKey, list[_Work]] = {}
+        for work, reading in _read_all(works, context):
+            if isinstance(reading, Structure):
+                yield Extracted(_record(work, structure=reading), (reading,))
+            elif not work.is_to_build:
+                yield Extracted(_record(work))
+            elif _key(work) in known:
+                yield _reused(work, known[_key(work)], load)
+            else:
+                fresh.setdefault(_key(work), []).append(work)
+        works = []
+        for work, built, seconds in _build(fresh, context.settings):
+            if isinstance(built, Structure):
+                yield _built(work, built, seconds)
+            elif _goes_on(work, built):
+                works.append(work)
+            else:
+                yield Extracted(_record(work, seconds))
 
 
-def _read_configs(
-    listings: Sequence[Listing], reader: Reader, settings: Settings
-) -> Iterator[ReadConfig | ExtractionRecord]:
-    def one(listing: Listing) -> ReadConfig | ExtractionRecord:
-        try:
-            config = SOURCES[listing.source].read_config(listing, settings)
-            canonical = canonical_config(config.values)
-        except UnreadableError as error:
-            return _record(listing, reader.name, 0.0, reason=error.reason, detail=error.detail)
-        return ReadConfig(listing, config, canonical, (listing.source, config_hash(canonical)))
-
-    pool = ThreadPoolExecutor(READING_THREADS)
+def _read_all(works: Sequence[_Work], context: Context) -> Iterator[tuple[_Work, Structure | None]]:
+    """Read models in threads, which wait for the network most of the time; the order is that of `works`."""
+    pool = ThreadPoolExecutor(context.settings.hub_threads)
     try:
-        yield from pool.map(one, listings)
+        yield from zip(works, pool.map(lambda work: _read(work, context), works), strict=True)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _build(fresh: Mapping[ConfigKey, list[ReadConfig]], reader: Reader, settings: Settings) -> Iterator[Extracted]:
-    by_name = {"/".join(key): reads for key, reads in fresh.items()}
-    tasks = [
-        Task(name, ReadRequest(reads[0].canonical, settings.max_modules)) for name, reads in sorted(by_name.items())
-    ]
-    limits = Limits(settings.model_memory, settings.model_seconds)
-    outcomes = run_tasks(reader.read, tasks, workers=settings.worker_count, limits=limits, preload=reader.preload)
-    for outcome in outcomes:
-        yield from _outcomes_of(outcome, by_name[outcome.key], reader)
+def _read(work: _Work, context: Context) -> Structure | None:
+    """Try the readers in turn: return a structure, or None when one is to be built or all of them refuse."""
+    work.is_to_build = False
+    while work.readers:
+        try:
+            work.files = work.files or SOURCES[work.listing.source].files(work.listing, context)
+            reading = work.readers[0].read(work.listing, work.files, context.settings)
+        except UnreadableError as error:
+            if not _goes_on(work, Refusal(error.reason, error.detail)):
+                return None
+            continue
+        if isinstance(reading, Structure):
+            return reading
+        work.blueprint, work.is_to_build = reading, True
+        if context.settings.views == "both" and work.header is None:
+            work.header = _other_view(work, work.files, context)
+        return None
+    if not work.refusals:
+        work.refusals.append(("none", _nothing_to_read(work.listing, context.settings)))
+    return None
 
 
-def _outcomes_of(
-    outcome: Outcome[Structure | Refusal], reads: Sequence[ReadConfig], reader: Reader
-) -> Iterator[Extracted]:
-    """Yield the outcome of every model that has the config; the first one carries the time and the structure."""
-    for place, read in enumerate(reads):
-        seconds = 0.0 if place else outcome.seconds
-        if isinstance(outcome.value, Structure):
-            structure = outcome.value if place == 0 else None
-            yield Extracted(_built(read, outcome.value, reader, seconds), structure)
-        else:
-            yield Extracted(_refused(read, _refusal(outcome), reader, seconds))
+def _other_view(work: _Work, files: Files, context: Context) -> Structure | Refusal | None:
+    reader = next((reader for reader in work.readers[1:] if reader.name == "safetensors-header"), None)
+    if reader is None:
+        return None
+    try:
+        reading = reader.read(work.listing, files, context.settings)
+    except UnreadableError as error:
+        return Refusal(error.reason, error.detail)
+    assert isinstance(reading, Structure)
+    return reading
+
+
+def _goes_on(work: _Work, refusal: Refusal) -> bool:
+    """Note what a reader said and return whether another one may be tried."""
+    work.refusals.append((work.readers.pop(0).name, refusal))
+    return bool(work.readers) and refusal.reason not in _FINAL
+
+
+def _nothing_to_read(listing: Listing, settings: Settings) -> Refusal:
+    """Return why no reader suits a model, from the files that are listed."""
+    names = listing.files or ()
+    if settings.views == "header":
+        pickles = any(name.endswith(PICKLES) for name in names)
+        return (
+            Refusal("pickle_only", "no safetensors or GGUF file; pickles are never opened")
+            if pickles
+            else Refusal("no_weights", "no safetensors or GGUF file")
+        )
+    if any(name.endswith(PICKLES) for name in names):
+        return Refusal("pickle_only", "pickled weights without a config.json; pickles are never opened")
+    return Refusal("no_config", "no config.json, no safetensors or GGUF file, no index of components")
+
+
+def _key(work: _Work) -> BuildKey:
+    assert work.blueprint is not None
+    return work.readers[0].name, work.listing.source, work.blueprint.key
+
+
+def _build(
+    fresh: Mapping[BuildKey, list[_Work]], settings: Settings
+) -> Iterator[tuple[_Work, Structure | Refusal, float]]:
+    """Yield what became of every model that has one of the configs; the first of each carries the time."""
+    by_name = {"/".join(key): works for key, works in fresh.items()}
+    tasks = [Task(name, _request(works[0])) for name, works in sorted(by_name.items())]
+    limits = Limits(settings.model_memory, settings.model_seconds, confined=True)
+    for outcome in run_tasks(build, tasks, workers=settings.worker_count, limits=limits, preload=PRELOAD):
+        built = outcome.value if isinstance(outcome.value, Structure) else _refusal(outcome)
+        for place, work in enumerate(by_name[outcome.key]):
+            yield work, built, 0.0 if place else outcome.seconds
+
+
+def _request(work: _Work) -> ReadRequest:
+    assert work.blueprint is not None
+    return work.blueprint.request
 
 
 def _refusal(outcome: Outcome[Structure | Refusal]) -> Refusal:
@@ -122,65 +200,91 @@ def _refusal(outcome: Outcome[Structure | Refusal]) -> Refusal:
     return Refusal(reasons.get(outcome.status, "bad_config"), outcome.detail)
 
 
-def _reused(read: ReadConfig, known: Known, reader: Reader) -> ExtractionRecord:
-    return _record(
-        read.listing,
-        reader.name,
-        0.0,
-        read=read,
+def _built(work: _Work, structure: Structure, seconds: float) -> Extracted:
+    record = _record(work, seconds, structure=structure)
+    return Extracted(
+        record, _with_header(work, structure), _cross_check(work, structure.summary.structure_id, structure)
+    )
+
+
+def _reused(work: _Work, known: Known, load: Callable[[str], Structure]) -> Extracted:
+    """Return the outcome of a model whose config was built before; that structure is loaded only to be compared."""
+    record = replace(
+        _record(work),
         structure_id=known.structure_id,
         architecture=known.architecture,
-        detail=known.detail,
+        detail=_joined(*_told(work), known.detail),
+    )
+    if not isinstance(work.header, Structure):
+        return Extracted(record, (), _cross_check(work, known.structure_id, None))
+    return Extracted(record, (work.header,), _cross_check(work, known.structure_id, load(known.structure_id)))
+
+
+def _with_header(work: _Work, structure: Structure) -> tuple[Structure, ...]:
+    return (structure, work.header) if isinstance(work.header, Structure) else (structure,)
+
+
+def _cross_check(work: _Work, structure_id: str, structure: Structure | None) -> CrossCheckRecord | None:
+    """Return the comparison of a model's two views; None = not asked for, no header, or none that came this time."""
+    header = work.header
+    if header is None or (isinstance(header, Refusal) and header.reason in (*_FINAL, "timeout")):
+        return None
+    return CrossCheckRecord(
+        run_id="",
+        model_id=work.listing.model_id,
+        source=work.listing.source,
+        revision=work.listing.revision,
+        config_structure=structure_id,
+        header_structure=header.summary.structure_id if isinstance(header, Structure) else None,
+        **_compared(work, structure, header),
     )
 
 
-def _built(read: ReadConfig, structure: Structure, reader: Reader, seconds: float) -> ExtractionRecord:
-    return _record(
-        read.listing,
-        reader.name,
-        seconds,
-        read=read,
-        structure_id=structure.summary.structure_id,
-        architecture=structure.architecture,
-        detail=_joined(read.config.note, structure.note),
+def _compared(work: _Work, structure: Structure | None, header: Structure | Refusal) -> dict[str, Any]:
+    if isinstance(header, Refusal) or structure is None:
+        return {"verdict": "no_header", "shared": 0, "only_config": 0, "only_header": 0, "detail": None}
+    assert work.blueprint is not None
+    found = compare(
+        structure, header.tensors or (), own_code=work.blueprint.own_code, quantised=work.blueprint.quantised
     )
+    return {**asdict(found), "detail": found.detail or None}
 
 
-def _refused(read: ReadConfig, refusal: Refusal, reader: Reader, seconds: float) -> ExtractionRecord:
-    detail = _joined(read.config.note, refusal.detail)
-    return _record(read.listing, reader.name, seconds, read=read, reason=refusal.reason, detail=detail)
-
-
-def _record(
-    listing: Listing,
-    reader: str,
-    seconds: float,
-    *,
-    read: ReadConfig | None = None,
-    reason: ExtractionReason | None = None,
-    detail: str | None = None,
-    structure_id: str | None = None,
-    architecture: str | None = None,
-) -> ExtractionRecord:
-    model_type = read.canonical.get("model_type") if read else None
+def _record(work: _Work, seconds: float = 0.0, *, structure: Structure | None = None) -> ExtractionRecord:
+    """Return the row of a model: extracted where there is a structure, else with the first reader's reason."""
+    refused_by, refusal = work.refusals[0] if work.refusals else (None, None)
+    reason = None if structure or refusal is None else refusal.reason
+    note = structure.note if structure else None
+    reader = refused_by if reason else work.readers[0].name
+    model_type = work.blueprint.model_type if work.blueprint else None
     return ExtractionRecord(
         run_id="",
-        model_id=listing.model_id,
-        source=listing.source,
-        revision=listing.revision,
+        model_id=work.listing.model_id,
+        source=work.listing.source,
+        revision=work.listing.revision,
         status="extracted" if reason is None else status_of(reason),
         reason=reason,
-        reader=reader,
-        detail=storable(detail[:_MAX_TEXT]) if detail else None,
+        reader=reader or "none",
+        detail=_joined(*_told(work), work.files.note if work.files else None, note),
         seconds=seconds,
-        bytes_downloaded=read.config.bytes_downloaded if read else 0,
-        requests=read.config.requests if read else 0,
-        structure_id=structure_id,
-        config_hash=read.key[1] if read else None,
-        model_type=storable(model_type) if isinstance(model_type, str) else None,
-        architecture=storable(architecture) if architecture else None,
+        bytes_downloaded=work.cost.n_bytes,
+        requests=work.cost.requests,
+        structure_id=structure.summary.structure_id if structure else None,
+        config_hash=work.blueprint.key if work.blueprint else None,
+        model_type=model_type,
+        architecture=storable(structure.architecture) if structure and structure.architecture else None,
     )
+
+
+def _told(work: _Work) -> Iterator[str]:
+    """Yield what the readers said: the words alone when there is one, each with its reader's name otherwise."""
+    for name, refusal in work.refusals:
+        alone = len(work.refusals) == 1 and not work.readers
+        yield refusal.detail if alone else f"{name}: {refusal.reason}: {refusal.detail}"
+    if isinstance(work.header, Refusal):
+        yield f"safetensors-header: {work.header.reason}: {work.header.detail}"
 
 
 def _joined(*parts: str | None) -> str | None:
-    return "; ".join(part for part in parts if part) or None
+    text = "; ".join(part for part in parts if part)
+    return storable(text)[:_MAX_TEXT] or None

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from model_extract.auto_classes import registered_types
 from model_extract.extraction import Extracted, extract
-from model_extract.listing import Listing, storable
-from model_extract.readers import READERS
-from model_extract.sources import SOURCES
+from model_extract.listing import Context, Listing
+from model_extract.reading import Structure
+from model_extract.sources import builtin, directory
+from model_extract.text import storable
 from pipeline.errors import UsageError
 from pipeline.settings import Settings
 from pipeline.text import count_of, printable
@@ -53,11 +54,12 @@ def find(name: str, store: Store | None, settings: Settings) -> Shown:
     stored = store.fetch(SHOWN_MODEL, model=name) if store else []
     if store and stored:
         return _from_store(store, stored[0])
-    inside = settings.model_copy(update={"directory": str(_folder(Path(name)))})
-    listing = _builtin(name, settings) or _path(name, inside)
+    folder = _folder(Path(name))
+    listing = _builtin(name) or _path(name, folder)
     if listing is None:
         raise _unknown(name, store)
-    (outcome,) = extract([listing], {}, READERS["meta-device"], inside)
+    inside = settings.model_copy(update={"directory": str(folder)})
+    (outcome,) = extract([listing], {}, Context(inside), _nothing_stored)
     return _from_outcome(outcome)
 
 
@@ -78,7 +80,8 @@ def _from_store(store: Store, model: ShownModel) -> Shown:
     if model.structure_id is None:
         return Shown(_failed(model.model_id, model.status, model.reason, model.detail), (), {})
     rows = store.rows(
-        "SELECT * FROM modules WHERE structure_id = $structure ORDER BY position", {"structure": model.structure_id}
+        "SELECT * FROM extracted_modules WHERE structure_id = $structure ORDER BY position",
+        {"structure": model.structure_id},
     )
     traits = store.rows(
         "SELECT name, value FROM traits WHERE structure_id = $structure ORDER BY name",
@@ -89,9 +92,10 @@ def _from_store(store: Store, model: ShownModel) -> Shown:
 
 
 def _from_outcome(outcome: Extracted) -> Shown:
-    record, structure = outcome.record, outcome.structure
-    if structure is None:
+    record = outcome.record
+    if not outcome.structures:
         return Shown(_failed(record.model_id, record.status, record.reason, record.detail), (), {})
+    structure = outcome.structures[0]
     title = _title(record.model_id, record.architecture, structure.modules)
     return Shown(title, structure.modules, structure.traits)
 
@@ -109,24 +113,26 @@ def _failed(model_id: str, status: str, reason: str | None, detail: str | None) 
     return f"{printable(model_id)}: {status}, {reason}: {detail or 'no detail'}"
 
 
-def _builtin(name: str, settings: Settings) -> Listing | None:
-    if name not in registered_types():
-        return None
-    return next(listing for listing in SOURCES["builtin"].list_models(settings) if listing.model_id == name)
+def _nothing_stored(structure_id: str) -> Structure:
+    """Stand for the store where nothing was built before, so that nothing is asked for."""
+    raise KeyError(structure_id)
+
+
+def _builtin(name: str) -> Listing | None:
+    return next((listing for listing in builtin.listings() if listing.model_id == name), None)
 
 
 def _folder(path: Path) -> Path:
     return path if path.is_dir() else path.parent
 
 
-def _path(name: str, inside: Settings) -> Listing | None:
-    """Return the listing behind a path; `inside.directory` is the folder around it."""
+def _path(name: str, folder: Path) -> Listing | None:
+    """Return the listing behind a path; `folder` is the one around it."""
     path = Path(name)
     if not path.exists():
         return None
     wanted = {storable(str(path.resolve())), storable(str(path.resolve().parent))}
-    listings = SOURCES["directory"].list_models(inside)
-    return next((listing for listing in listings if listing.location in wanted), None)
+    return next((listing for listing in directory.listings(folder.resolve()) if listing.location in wanted), None)
 
 
 def _unknown(name: str, store: Store | None) -> UsageError:

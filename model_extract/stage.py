@@ -1,37 +1,34 @@
 """Stage 1: sources -> sightings; readers -> extractions, structures, modules, traits."""
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from model_extract.catalog import choose_sources, list_all
-from model_extract.extraction import ConfigKey, Extracted, Known, extract
-from model_extract.listing import Listing
-from model_extract.readers import READERS
+from model_extract.budget import plan_for_hub
+from model_extract.catalog import choose_sources, list_into, listed_from
+from model_extract.extraction import BuildKey, Extracted, Known, extract
+from model_extract.listing import Context, Listing
+from model_extract.reading import TRACER_VERSION
 from model_extract.sources import SOURCES, SOURCES_OF_CHOICE
+from model_extract.writer import Writer, load_structure
 from pipeline.progress import Progress
 from pipeline.settings import Settings
 from pipeline.stages import StagePlan, StageReport
 from pipeline.text import count_of
 from store import Query, RunHandle, Store
 from store.provenance import content_hash, library_versions
-from store.records import StructureRecord, TraitRecord
 
 QUERIES = Path(__file__).resolve().parent / "queries"
 KNOWN_STRUCTURES = Query(QUERIES / "known_structures.sql", Known)
+PENDING_FILE = QUERIES / "pending_models.sql"
 
-READER = "meta-device"
-RETRIED_REASONS = frozenset({"timeout", "out_of_memory", "network", "rate_limited"})
-PAGE = 500  # sightings a transaction
-CHUNK = 1000  # models whose configs are held at a time
-BATCH = 50  # outcomes a transaction, at most
-BATCH_SECONDS = 2.0  # ... or this long
+# Outcomes that another try may change, and those that another version of the libraries may.
+RETRIED_REASONS = ("timeout", "out_of_memory", "network", "rate_limited")
+LIBRARY_REASONS = ("unknown_type", "missing_dependency", "incomplete_config", "bad_config", "component")
+CHUNK = 500  # models that are held at a time
 _SECONDS_A_MODEL = 0.1  # of one process, for estimates
-_CONFIG_BYTES = 3_000  # mean config.json, for estimates
 
 
 def check(settings: Settings) -> None:
@@ -42,72 +39,91 @@ def check(settings: Settings) -> None:
 
 def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
     """List the models of the chosen sources and extract the structure of those that are new."""
-    names = choose_sources(settings, progress)
-    with store.run("extract", settings.model_dump(mode="json")) as handle:
-        listings = _see(store, handle, list_all(names, settings))
-        revisions = sorted(listing.key for listing in listings)
-        store.record_input(handle, content_hash([names, revisions, library_versions()]))
-        done = _done(store)
-        pending = [listing for listing in listings if listing.key not in done]
-        counts = _extract_all(store, handle, pending, settings, progress)
-    return _report(names, len(listings), len(listings) - len(pending), counts)
+    with Context(settings) as context:
+        names = choose_sources(context, progress)
+        with store.run("extract", settings.model_dump(mode="json")) as handle:
+            listed = list_into(store, handle, names, context, progress)
+            n_listed, digest = _summary(store, listed.run_ids, names)
+            store.record_input(handle, digest)
+            n_pending = _pending(store, settings, listed.run_ids, names)
+            counts = _extract_all(store, handle, n_pending, context, progress)
+        notes = [f"source: {', '.join(names)}", *listed.notes, *_hub_notes(context, names)]
+    return _report(notes, n_listed, n_listed - sum(counts.values()), counts)
 
 
 def plan(store: Store, settings: Settings) -> StagePlan:
-    """Say what `run` would list and build. Asks the Hub nothing: what it lists is taken to be new."""
+    """Say what `run` would list and build. The Hub is asked once, for its answer and its rate limits."""
     if settings.source == "hub" or (settings.source == "auto" and not settings.offline):
-        return _plan_for_hub(settings)
+        return plan_for_hub(store, settings)
     names = SOURCES_OF_CHOICE.get(settings.source, SOURCES_OF_CHOICE["builtin"])
     for name in names:
         SOURCES[name].check(settings)
-    listings = list(list_all(names, settings))
+    listings = list(listed_from(names, Context(settings)))
     done = _done(store)
     new = sum(listing.key not in done for listing in listings)
     steps = (
         f"list {count_of(len(listings), 'model')} from {' and '.join(names)}",
         f"build {new:,} of them on the meta device; the others are known",
     )
-    return StagePlan("extract", steps, 0, _build_seconds(new, settings))
-
-
-def _plan_for_hub(settings: Settings) -> StagePlan:
-    most = settings.limit * len(settings.tasks)
-    steps = [f"list up to {count_of(most, 'model')} from the Hub, tasks {', '.join(settings.tasks)}"]
-    steps.append("fetch config.json of those that are new and build each distinct one on the meta device")
-    if settings.source == "auto":
-        steps.append("if the Hub does not answer: list and build what builtin and reference carry")
-    return StagePlan("extract", tuple(steps), most * _CONFIG_BYTES, _build_seconds(most, settings))
-
-
-def _build_seconds(models: int, settings: Settings) -> float:
-    return round(models * _SECONDS_A_MODEL / settings.worker_count, 1)
-
-
-def _see(store: Store, handle: RunHandle, listings: Iterable[Listing]) -> list[Listing]:
-    """Write the sightings page by page and return the listings."""
-    seen: list[Listing] = []
-    for page in _pages(listings, PAGE):
-        store.insert([listing.sighting(handle.run_id) for listing in page])
-        seen.extend(page)
-    return seen
+    return StagePlan("extract", steps, 0, round(new * _SECONDS_A_MODEL / settings.worker_count, 1))
 
 
 def _done(store: Store) -> set[tuple[str, str, str]]:
-    """Return the models that need no work: extracted, or failed in a way that a second try does not change."""
+    """Return the models whose outcome stands, for an estimate."""
     rows = store.rows("SELECT source, model_id, revision, reason FROM current_extractions")
     return {(source, model, revision) for source, model, revision, reason in rows if reason not in RETRIED_REASONS}
 
 
-def _extract_all(
-    store: Store, handle: RunHandle, pending: Sequence[Listing], settings: Settings, progress: Progress
-) -> Counter[str]:
+def _summary(store: Store, run_ids: Sequence[str], names: Sequence[str]) -> tuple[int, str]:
+    """Return how many models are listed, and a hash of them and of the libraries that read them."""
+    cursor = store.connection.execute(
+        "SELECT DISTINCT source, model_id, revision FROM sightings "
+        "WHERE run_id IN (SELECT unnest($runs)) AND source IN (SELECT unnest($names)) ORDER BY ALL",
+        {"runs": list(run_ids), "names": list(names)},
+    )
+    hashes, count = [], 0
+    while rows := cursor.fetchmany(10_000):
+        count += len(rows)
+        hashes.append(content_hash(rows))
+    return count, content_hash([list(names), library_versions(), hashes])
+
+
+def _pending(store: Store, settings: Settings, run_ids: Sequence[str], names: Sequence[str]) -> int:
+    """Put the models that need work into the temporary table `pending` and return how many there are."""
+    sql = f"CREATE OR REPLACE TEMP TABLE pending AS {PENDING_FILE.read_text(encoding='utf-8')}"
+    parameters = {
+        "runs": list(run_ids),
+        "sources": list(names),
+        "fresh": settings.fresh,
+        "retry_failed": settings.retry_failed,
+        "retried": list(RETRIED_REASONS),
+        "of_library": list(LIBRARY_REASONS),
+        "transformers": library_versions()["transformers"],
+        "views": settings.views,
+        "shapes": settings.shapes,
+        "tracer": TRACER_VERSION,
+    }
+    store.connection.execute(sql, parameters)
+    return store.rows("SELECT count(*) FROM pending")[0][0]
+
+
+def _chunks(store: Store, n_pending: int) -> Iterator[list[Listing]]:
+    """Yield the pending models in their order, a chunk at a time: a listing may have millions."""
+    for start in range(0, n_pending, CHUNK):
+        rows = store.rows("SELECT * FROM pending LIMIT $size OFFSET $start", {"size": CHUNK, "start": start})
+        listings = [Listing(*row) for row in rows]
+        yield [replace(listing, tags=_tuple(listing.tags), files=_tuple(listing.files)) for listing in listings]
+
+
+def _extract_all(store: Store, handle: RunHandle, n_pending: int, context: Context, progress: Progress) -> Counter[str]:
     counts: Counter[str] = Counter()
-    if not pending:
+    if not n_pending:
         return counts
-    writer = _Writer(store, handle)
-    with progress.track("extract", len(pending)) as track:
-        for chunk in _pages(pending, CHUNK):
-            for outcome in extract(chunk, _known(store), READERS[READER], settings):
+    writer = Writer(store, handle)
+    with progress.track("extract", n_pending) as track:
+        for chunk in _chunks(store, n_pending):
+            known = _known(store, context.settings)
+            for outcome in extract(chunk, known, context, partial(load_structure, store)):
                 writer.add(outcome)
                 counts[outcome.record.reason or "extracted"] += 1
                 track.advance(outcome.record.model_id)
@@ -117,9 +133,17 @@ def _extract_all(
     return counts
 
 
-def _known(store: Store) -> dict[ConfigKey, Known]:
-    rows = store.fetch(KNOWN_STRUCTURES, transformers=library_versions()["transformers"])
-    return {(row.source, row.config_hash): row for row in rows}
+def _known(store: Store, settings: Settings) -> dict[BuildKey, Known]:
+    """Return what was built before; nothing when everything is to be read anew."""
+    if settings.fresh:
+        return {}
+    rows = store.fetch(
+        KNOWN_STRUCTURES,
+        transformers=library_versions()["transformers"],
+        shapes=settings.shapes,
+        tracer=TRACER_VERSION,
+    )
+    return {(row.reader, row.source, row.config_hash): row for row in rows}
 
 
 def _told(outcome: Extracted) -> str:
@@ -127,49 +151,33 @@ def _told(outcome: Extracted) -> str:
     return f"{record.model_id}: {record.status}, {record.reason}: {record.detail or 'no detail'}"
 
 
-class _Writer:
-    """Collects outcomes and writes them in transactions: an extraction never stands without its structure."""
-
-    def __init__(self, store: Store, handle: RunHandle) -> None:
-        self._store, self._run_id = store, handle.run_id
-        self._structures = {row[0] for row in store.rows("SELECT structure_id FROM extracted_structures")}
-        self._batch: list[Extracted] = []
-        self._written_at = time.monotonic()
-
-    def add(self, outcome: Extracted) -> None:
-        self._batch.append(outcome)
-        if len(self._batch) >= BATCH or time.monotonic() - self._written_at >= BATCH_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        records = [replace(outcome.record, run_id=self._run_id) for outcome in self._batch]
-        structures: list[StructureRecord] = []
-        modules: list[Any] = []
-        traits: list[TraitRecord] = []
-        for structure in (outcome.structure for outcome in self._batch):
-            if structure is None or structure.summary.structure_id in self._structures:
-                continue
-            identity = structure.summary.structure_id
-            self._structures.add(identity)
-            structures.append(replace(structure.summary, run_id=self._run_id))
-            modules.extend(structure.modules)
-            traits.extend(TraitRecord(identity, name, value) for name, value in structure.traits.items())
-        self._store.insert(records, structures, modules, traits)
-        self._batch, self._written_at = [], time.monotonic()
+def _tuple(values: Iterable[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values)
 
 
-def _pages(items: Iterable[Listing], size: int) -> Iterator[list[Listing]]:
-    remaining = iter(items)
-    while page := list(islice(remaining, size)):
-        yield page
+def _hub_notes(context: Context, names: Sequence[str]) -> list[str]:
+    """Return what the run asked of the Hub, and what is left of its limits."""
+    if "hub" not in names:
+        return []
+    traffic = context.hub.traffic
+    said = (
+        f"Hub: {count_of(traffic.requests, 'request')}, {traffic.retries:,} of them again, "
+        f"{traffic.bytes / 1e6:,.1f} MB, {traffic.waited_seconds:,.0f} s waited"
+    )
+    left = [
+        f"{name}: {budget.remaining:,} of {budget.quota:,} requests left for {budget.reset_seconds:.0f} s"
+        for name in ("api", "resolvers")
+        if (budget := context.hub.limits.budget(name)) is not None
+    ]
+    return [said, *left]
 
 
-def _report(names: tuple[str, ...], listed: int, unchanged: int, counts: Counter[str]) -> StageReport:
-    notes = [f"source: {', '.join(names)}"]
+def _report(notes: Sequence[str], listed: int, unchanged: int, counts: Counter[str]) -> StageReport:
+    told = list(notes)
     if unchanged:
-        notes.append(f"{count_of(unchanged, 'model')} known from earlier runs")
-    if not listed and "directory" in names:
-        notes.append("--directory lists nothing: the folder holds no config.json, no weights and no NAME.json")
+        told.append(f"{count_of(unchanged, 'model')} known from earlier runs")
+    if not listed and any("directory" in note for note in notes[:1]):
+        told.append("--directory lists nothing: the folder holds no config.json, no weights and no NAME.json")
     return StageReport(
-        "extract", {"listed": listed, "unchanged": unchanged, **dict(sorted(counts.items()))}, tuple(notes)
+        "extract", {"listed": listed, "unchanged": unchanged, **dict(sorted(counts.items()))}, tuple(told)
     )

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from model_extract.auto_classes import is_causal_class
-from model_extract.listing import storable
+from model_extract.text import storable
 from model_extract.tree import Node
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from model_extract.listing import storable
+from model_extract.text import storable
 from store.records import ModuleRecord
 
 if TYPE_CHECKING:

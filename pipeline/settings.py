@@ -7,11 +7,12 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import InitSettingsSource
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS_FILE = ROOT / "pipeline.toml"
 ENVIRONMENT_PREFIX = "ARBORIST_"
 
+_RANGE = r"^(min:\d+(\.\d+)?[KMBT]?)?(,?max:\d+(\.\d+)?[KMBT]?)?$"
 _MULTIPLES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12}
 
 
@@ -35,6 +37,13 @@ def parse_quantity(value: Any) -> Any:
     return int(float(match[1]) * _MULTIPLES[match[2]])
 
 
+def check_day(text: str) -> str:
+    """Return a day as it is, or an empty text; anything else raises."""
+    if text and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        raise ValueError("no day such as 2026-11-21")
+    return date.fromisoformat(text).isoformat() if text else text
+
+
 def parse_list(value: Any) -> Any:
     """Turn "a,b" into ["a", "b"]; a list passes through."""
     if isinstance(value, str):
@@ -44,6 +53,7 @@ def parse_list(value: Any) -> Any:
 
 Quantity = Annotated[int, BeforeValidator(parse_quantity), Field(gt=0)]
 Names = Annotated[tuple[str, ...], BeforeValidator(parse_list), Field(min_length=1)]
+NamesOrNone = Annotated[tuple[str, ...], BeforeValidator(parse_list)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Ratios = Annotated[tuple[Ratio, ...], BeforeValidator(parse_list), Field(min_length=1)]
@@ -67,12 +77,37 @@ class Settings(BaseSettings):
     )
     seed: int = Field(ge=0, le=2_000_000_000, description="seed of everything random")
 
-    tasks: Names = Field(description="Hub tasks, comma-separated")
+    tasks: Names = Field(description="Hub tasks, comma-separated; all = every task of the Hub")
+    skip_tasks: NamesOrNone = Field(description="Hub tasks to leave out, comma-separated")
     limit: int = Field(gt=0, description="models a task")
+    max_models: int = Field(ge=0, description="models in all; 0 = no limit")
+    min_models: int = Field(ge=0, description="leave out a task with fewer models; 0 = none")
+    library: str = Field(description="library of the models, such as transformers")
+    author: str = Field(description="owner of the models")
+    search: str = Field(description="text that the model ids contain")
+    license: str = Field(description="licence identifier such as apache-2.0")
+    parameters: Annotated[str, Field(pattern=_RANGE)] = Field(description="range of parameters, such as min:1B,max:8B")
+    min_downloads: int = Field(ge=0, description="downloads in the last 30 days, at least")
+    min_likes: int = Field(ge=0, description="likes, at least")
+    since: Annotated[str, AfterValidator(check_day)] = Field(
+        description="last modified on this day (YYYY-MM-DD, UTC) or later"
+    )
+    sort: Literal["auto", "downloads", "likes", "created", "modified"] = Field(
+        description="order of a listing: auto|downloads|likes|created|modified; auto = downloads, created if long"
+    )
+    views: Literal["auto", "config", "header", "both"] = Field(
+        description="what is read of a model: auto (config, else tensor header)|config|header|both, compared"
+    )
+    shapes: bool = Field(description="record input and output shapes of modules")
+    retry_failed: bool = Field(description="try again what gave no structure before")
+    fresh: bool = Field(description="list and read everything anew")
     model_seconds: float = Field(gt=0, description="time limit to build one model, seconds")
     model_memory: Quantity = Field(description="memory that building one model may add, bytes (1200M, 2G)")
     max_modules: int = Field(gt=0, description="a config that would build more modules is refused")
     hub_seconds: float = Field(gt=0, description="time limit of one request to the Hub, seconds")
+    hub_wait: float = Field(ge=0, le=3600, description="longest wait for a rate limit of the Hub, seconds")
+    hub_pause: float = Field(ge=0, le=60, description="pause before each request to the Hub, seconds")
+    hub_threads: int = Field(gt=0, le=256, description="requests to the Hub at a time")
 
     dedup_strategy: Literal["name", "architecture", "both"] = Field(description="families by name|architecture|both")
     similarity_threshold: Fraction = Field(description="similarity that joins two structures, fraction in [0, 1]")

@@ -2,6 +2,8 @@
 
 import re
 
+# A spreadsheet takes a cell that starts so for a formula (OWASP, "CSV Injection").
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 # C0 and C1 control characters, and the Unicode marks that reorder or hide text.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
@@ -15,6 +17,12 @@ def printable(text: str, limit: int = 400) -> str:
     if line.lstrip().startswith("::"):
         line = line.replace("::", ": :", 1)
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def spreadsheet_safe(text: str, limit: int = 1000) -> str:
+    """Return `text` as `printable`, with an apostrophe before what a spreadsheet would run as a formula."""
+    line = printable(text.encode("utf-8", "backslashreplace").decode("utf-8"), limit)
+    return "'" + line if line.lstrip().startswith(_FORMULA_STARTS) else line
 
 
 def count_of(number: int, noun: str) -> str:

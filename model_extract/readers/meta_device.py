@@ -7,14 +7,16 @@ import importlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from model_extract.auto_classes import class_names, registered_types
 from model_extract.config import OWN_CODE
+from model_extract.config_keys import allowed_config
 from model_extract.failures import UnreadableError
-from model_extract.listing import storable
-from model_extract.reading import Reader, ReadRequest, Refusal, Structure
+from model_extract.reading import ReadRequest, Refusal, Structure
 from model_extract.size import check_counts, module_limit
+from model_extract.text import storable
 from model_extract.traits import read_traits, text_config, value_of
 from model_extract.tree import (
     Node,
@@ -47,13 +49,15 @@ def read(request: ReadRequest) -> Structure | Refusal:
     """Return the structure that a canonical config builds, or why it builds none."""
     try:
         _check_type(request.config)
-        check_counts(request.config, request.max_modules)
-        return _build_first(request)
+        config = allowed_config(request.config)
+        check_counts(config, request.max_modules)
+        return _build_first(replace(request, config=config), own_code=OWN_CODE in request.config)
     except UnreadableError as error:
         return Refusal(error.reason, error.detail)
 
 
-READER = Reader(name="meta-device", read=read, preload=("torch", "transformers.models.auto.modeling_auto", __name__))
+# The second module imports torch's compiler, which makes a folder for its cache: no child could.
+PRELOAD = ("torch", "transformers.modeling_layers", "transformers.models.auto.modeling_auto", __name__)
 
 
 def describe(model: "nn.Module", config: Any, note: str | None) -> Structure:
@@ -117,7 +121,7 @@ def _check_type(config: dict[str, Any]) -> None:
     raise UnreadableError("unknown_type", f"the installed transformers knows no model_type {model_type!r}")
 
 
-def _build_first(request: ReadRequest) -> Structure:
+def _build_first(request: ReadRequest, *, own_code: bool) -> Structure:
     """Build the first class that can be built; those that failed before it are named in the note."""
     failures: list[tuple[str, UnreadableError]] = []
     for model_class in _candidates(request.config):
@@ -129,7 +133,7 @@ def _build_first(request: ReadRequest) -> Structure:
             if error.reason in ("config_too_big", "out_of_memory"):
                 break
             continue
-        return describe(model, config, _note(request.config, failures))
+        return describe(model, config, _note(request.config, model_class.__name__, failures, own_code=own_code))
     if failures:
         errors = [error for _, error in failures]
         raise next((error for error in errors if error.reason != "component"), errors[0])
@@ -144,10 +148,16 @@ def _check_whole(model: "nn.Module") -> None:
         )
 
 
-def _note(config: dict[str, Any], failures: list[tuple[str, UnreadableError]]) -> str | None:
+def _note(
+    config: dict[str, Any], built: str, failures: list[tuple[str, UnreadableError]], *, own_code: bool
+) -> str | None:
     """Return what is worth knowing beside the structure: a function of the config alone."""
-    own_code = ["the repository's own code was not run"] if OWN_CODE in config else []
-    return "; ".join([*own_code, *(f"{name} does not build ({error.detail})" for name, error in failures)]) or None
+    notes = ["the repository's own code was not run"] if own_code else []
+    notes.extend(f"{name} does not build ({error.detail})" for name, error in failures)
+    names = _named(config)
+    if names and built not in names and not failures:
+        notes.append(f"built as {built}: transformers has no class {names[0]!r:.140} for this type")
+    return "; ".join(notes) or None
 
 
 def _candidates(config: dict[str, Any]) -> Iterator[type]:
@@ -155,13 +165,18 @@ def _candidates(config: dict[str, Any]) -> Iterator[type]:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     config_class = CONFIG_MAPPING[config["model_type"]]
-    named = config.get("architectures")
-    names = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    names = _named(config)
     for name in dict.fromkeys([*names, *class_names(config["model_type"])]):
         model_class = _library_class(config["model_type"], name)
         # A name from outside must belong to the config; the auto classes' own names are taken as they are.
         if model_class is not None and (name not in names or _takes(model_class, config_class)):
             yield model_class
+
+
+def _named(config: dict[str, Any]) -> list[str]:
+    """Return the model classes that a config names."""
+    named = config.get("architectures")
+    return [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
 
 
 def _takes(model_class: type, config_class: type) -> bool:
@@ -203,7 +218,7 @@ def _build(model_class: type, request: ReadRequest) -> tuple["nn.Module", Any]:
 
     try:
         with _offline(), torch.device("meta"), no_init_weights(), module_limit(request.max_modules):
-            config = CONFIG_MAPPING[request.config["model_type"]].from_dict(_settable(request.config))
+            config = CONFIG_MAPPING[request.config["model_type"]].from_dict(request.config)
             model = model_class(config)
         model.tie_weights()  # part of the initialisation that was left out
         return model, config
@@ -224,20 +239,13 @@ def _offline() -> Iterator[None]:
 
     offline, verbosity = constants.HF_HUB_OFFLINE, logging.get_verbosity()
     constants.HF_HUB_OFFLINE = True
+    constants.HF_HUB_DISABLE_IMPLICIT_TOKEN = True
     logging.set_verbosity_error()
     try:
         yield
     finally:
         constants.HF_HUB_OFFLINE = offline
         logging.set_verbosity(verbosity)
-
-
-def _settable(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a config without keys that would replace a method of the config class."""
-    from transformers import PreTrainedConfig
-
-    kept = {key: value for key, value in config.items() if key != OWN_CODE}
-    return {key: value for key, value in kept.items() if not callable(getattr(PreTrainedConfig, key, None))}
 
 
 def _reason(error: Exception) -> ExtractionReason:

@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from model_extract.auto_classes import registered_types, task_of
-from model_extract.listing import Config, Listing, Source, always_ready
-from pipeline.settings import Settings
+from model_extract.files import DefaultConfig, Files
+from model_extract.listing import Context, ListedPage, Listing, Source, Stop, always_ready, pages_of
 
 REPAIRS_FILE = Path(__file__).resolve().parent.parent / "repairs.toml"
 
 
-def list_models(_: Settings) -> Iterator[Listing]:
+def list_pages(_: Context, __: Stop) -> Iterator[ListedPage]:
     """Yield every registered type in alphabetical order; the revision is the library's version."""
+    return pages_of(listings())
+
+
+def listings() -> Iterator[Listing]:
+    """Yield what this source lists."""
     revision = f"transformers-{version('transformers')}"
     for model_type in registered_types():
         yield Listing(
@@ -28,13 +33,13 @@ def list_models(_: Settings) -> Iterator[Listing]:
         )
 
 
-def read_config(listing: Listing, _: Settings) -> Config:
+def files(listing: Listing, _: Context) -> Files:
     """Return the default config of a type, completed where `repairs.toml` knows how."""
     values: dict[str, Any] = {"model_type": listing.model_id}
     repair = repairs().get(listing.model_id)
     if repair is None:
-        return Config(values)
-    return Config({**values, **repair["values"]}, note=f"default config completed: {repair['reason']}")
+        return DefaultConfig(values, None)
+    return DefaultConfig({**values, **repair["values"]}, f"default config completed: {repair['reason']}")
 
 
 @cache
@@ -43,4 +48,4 @@ def repairs() -> dict[str, dict[str, Any]]:
     return tomllib.loads(REPAIRS_FILE.read_text(encoding="utf-8"))
 
 
-SOURCE = Source("builtin", list_models, read_config, always_ready)
+SOURCE = Source("builtin", list_pages, files, always_ready)

@@ -12,39 +12,46 @@ from pathlib import Path
 
 from model_extract.checkpoint_files import (
     CONFIG_NAME,
-    PICKLE_SUFFIXES,
     config_fault,
     content_revision,
     is_inside,
     link_boundary,
     path_of,
-    read_config_file,
-    weight_files,
 )
 from model_extract.failures import UnreadableError
-from model_extract.listing import Config, Listing, Source, storable
+from model_extract.files import Files, FolderFiles
+from model_extract.listing import Context, ListedPage, Listing, Source, Stop, pages_of
+from model_extract.text import storable
+from model_extract.wanted import DIFFUSERS_INDEX, PICKLES, SENTENCE_MODULES, wanted_files
 from pipeline.errors import UsageError
 from pipeline.settings import Settings
 from store.provenance import content_hash
 
 
-def list_models(settings: Settings) -> Iterator[Listing]:
+def list_pages(context: Context, _: Stop) -> Iterator[ListedPage]:
     """Yield what lies below `settings.directory`, folders in alphabetical order."""
-    root = Path(settings.directory).resolve()
+    return pages_of(listings(Path(context.settings.directory).resolve()))
+
+
+def listings(root: Path) -> Iterator[Listing]:
+    """Yield the models below a resolved folder."""
     for current, folders, names in os.walk(root):
         folders.sort()
-        yield from _folder_listings(Path(current), sorted(names), root)
+        found = list(_folder_listings(Path(current), sorted(names), root))
+        yield from found
+        if any(_has_components(listing) for listing in found):
+            folders.clear()  # its folders are parts of one model
 
 
-def read_config(listing: Listing, settings: Settings) -> Config:
-    """Return the config of a checkpoint or of a bare file."""
+def files(listing: Listing, context: Context) -> Files:
+    """Return the files of a checkpoint, or a bare config file. Raises `UnreadableError` for what must not be opened."""
     assert listing.location is not None
     location = path_of(listing.location)
-    path = location / CONFIG_NAME if location.is_dir() else location
-    fault = config_fault(path, link_boundary(Path(settings.directory).resolve()))
+    boundary = link_boundary(Path(context.settings.directory).resolve())
+    fault = config_fault(location / CONFIG_NAME if location.is_dir() else location, boundary)
     if fault:
         raise UnreadableError("bad_config", fault)
-    return read_config_file(location)
+    return FolderFiles(location, boundary)
 
 
 def check(settings: Settings) -> None:
@@ -61,28 +68,47 @@ def check(settings: Settings) -> None:
 
 def _folder_listings(folder: Path, names: list[str], root: Path) -> Iterator[Listing]:
     boundary = link_boundary(root)
-    weights = weight_files(folder, boundary)
-    config = [folder / CONFIG_NAME] if is_inside(folder / CONFIG_NAME, boundary) else []
     fault = config_fault(folder / CONFIG_NAME, boundary)
-    pickles = [folder / name for name in names if name.endswith(PICKLE_SUFFIXES) and is_inside(folder / name, boundary)]
-    if config or weights or pickles or fault:
+    present = wanted_files(_relative_files(folder, names, boundary))
+    if present or fault:
         name = folder.relative_to(root).as_posix() if folder != root else root.name
-        listing = _listing(name, folder, [*config, *(weights or pickles)], has_weights=bool(weights))
+        listing = _listing(name, folder, [folder / name for name in _decisive(present)], present)
         yield replace(listing, revision=content_hash([listing.revision, fault])) if fault else listing
         return
     for path in (folder / name for name in names if name.endswith(".json")):
         if is_inside(path, boundary):
             name = path.relative_to(root).as_posix().removesuffix(".json")
-            yield _listing(name, path, [path], has_weights=False)
+            yield _listing(name, path, [path], (CONFIG_NAME,))
 
 
-def _listing(name: str, location: Path, files: list[Path], *, has_weights: bool) -> Listing:
+def _relative_files(folder: Path, names: list[str], boundary: Path) -> list[str]:
+    """Return the files of a folder, and those of its folders when an index says that they are components."""
+    own = [name for name in names if is_inside(folder / name, boundary)]
+    if not {DIFFUSERS_INDEX, SENTENCE_MODULES} & {*own}:
+        return own
+    parts = sorted(path for path in folder.glob("*/*") if is_inside(path, boundary))
+    return own + [path.relative_to(folder).as_posix() for path in parts]
+
+
+def _decisive(present: tuple[str, ...]) -> list[str]:
+    """Return the files that make a revision: pickles only where there is nothing better."""
+    better = [name for name in present if not name.endswith(PICKLES)]
+    weights = any(name.endswith((".safetensors", ".gguf")) for name in better)
+    return better if weights else [*present]
+
+
+def _has_components(listing: Listing) -> bool:
+    return bool({DIFFUSERS_INDEX, SENTENCE_MODULES} & {*(listing.files or ())})
+
+
+def _listing(name: str, location: Path, decisive: list[Path], present: tuple[str, ...]) -> Listing:
     return Listing(
         model_id=storable(name),
         source="directory",
-        revision=_revision(files),
-        has_weights=has_weights,
+        revision=_revision(decisive),
+        has_weights=any(name.endswith(".safetensors") for name in present),
         location=storable(str(location)),
+        files=present,
     )
 
 
@@ -93,4 +119,4 @@ def _revision(files: list[Path]) -> str:
         return f"unreadable-{error.errno}"
 
 
-SOURCE = Source("directory", list_models, read_config, check)
+SOURCE = Source("directory", list_pages, files, check)

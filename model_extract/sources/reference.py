@@ -3,24 +3,25 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from model_extract.checkpoint_files import CONFIG_NAME, content_revision, read_config_file, weight_files
-from model_extract.listing import Config, Listing, Source, always_ready
-from pipeline.settings import ROOT, Settings
+from model_extract.checkpoint_files import CONFIG_NAME, content_revision, weight_files
+from model_extract.files import Files, FolderFiles
+from model_extract.listing import Context, ListedPage, Listing, Source, Stop, always_ready, pages_of
+from pipeline.settings import ROOT
 
 FOLDER = ROOT / "reference_models"
 
 
-def list_models(_: Settings) -> Iterator[Listing]:
+def list_pages(_: Context, __: Stop) -> Iterator[ListedPage]:
     """Yield the reference models by name; a folder without a config is no model."""
-    for folder in sorted(FOLDER.iterdir()) if FOLDER.is_dir() else []:
-        if (folder / CONFIG_NAME).is_file():
-            yield _listing(folder)
+    folders = sorted(FOLDER.iterdir()) if FOLDER.is_dir() else []
+    return pages_of(_listing(folder) for folder in folders if (folder / CONFIG_NAME).is_file())
 
 
-def read_config(listing: Listing, _: Settings) -> Config:
-    """Return a reference model's config."""
+def files(listing: Listing, _: Context) -> Files:
+    """Return a reference model's files."""
     assert listing.location is not None
-    return read_config_file(ROOT / listing.location)
+    folder = (ROOT / listing.location).resolve()
+    return FolderFiles(folder, folder)
 
 
 def _listing(folder: Path) -> Listing:
@@ -34,7 +35,8 @@ def _listing(folder: Path) -> Listing:
         license="apache-2.0",
         has_weights=bool(weights),
         location=folder.relative_to(ROOT).as_posix(),
+        files=tuple(sorted(path.name for path in [folder / CONFIG_NAME, *weights])),
     )
 
 
-SOURCE = Source("reference", list_models, read_config, always_ready)
+SOURCE = Source("reference", list_pages, files, always_ready)

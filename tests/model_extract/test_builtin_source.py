@@ -2,18 +2,18 @@
 
 import pytest
 
-from model_extract.listing import Listing
+from model_extract.listing import Context, Listing
 from model_extract.readers.meta_device import read
 from model_extract.reading import ReadRequest, Refusal, Structure
 from model_extract.sources import builtin
 from pipeline.settings import load_settings
 
 SETTINGS = load_settings()
-LISTED = {listing.model_id: listing for listing in builtin.list_models(SETTINGS)}
+LISTED = {listing.model_id: listing for listing in builtin.listings()}
 
 
 def config_of(model_type: str) -> dict:
-    return builtin.read_config(LISTED[model_type], SETTINGS).values
+    return builtin.files(LISTED[model_type], Context(SETTINGS)).config()
 
 
 def test_every_registered_type_is_listed_once() -> None:
@@ -50,6 +50,6 @@ def test_a_repair_is_needed_and_completes_the_config(model_type: str) -> None:
 
 def test_a_repair_says_so_in_the_note() -> None:
     listing: Listing = LISTED["esm"]
-    note = builtin.read_config(listing, SETTINGS).note
+    note = builtin.files(listing, Context(SETTINGS)).note
     assert note is not None
     assert "33 symbols" in note

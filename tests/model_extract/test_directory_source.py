@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from model_extract.failures import UnreadableError
-from model_extract.listing import Listing
+from model_extract.listing import Context, Listing, Stop
 from model_extract.sources import directory, reference
 from pipeline.errors import UsageError
 from pipeline.settings import ROOT, Settings, load_settings
@@ -18,7 +18,7 @@ def settings_for(folder: Path) -> Settings:
 
 
 def listed(folder: Path) -> dict[str, Listing]:
-    return {listing.model_id: listing for listing in directory.list_models(settings_for(folder))}
+    return {listing.model_id: listing for listing in directory.listings(folder.resolve())}
 
 
 def write(path: Path, content: str | bytes = '{"model_type": "bert"}') -> None:
@@ -28,7 +28,7 @@ def write(path: Path, content: str | bytes = '{"model_type": "bert"}') -> None:
 
 def reason_of(listing: Listing, folder: Path) -> str | None:
     try:
-        directory.read_config(listing, settings_for(folder))
+        directory.files(listing, Context(settings_for(folder))).config()
     except UnreadableError as error:
         return error.reason
     return None
@@ -106,13 +106,14 @@ def test_a_folder_that_is_none_is_a_usage_error(given: str, words: str) -> None:
 
 
 def test_reference_models_carry_weights_and_a_place_relative_to_the_project() -> None:
-    found = list(reference.list_models(load_settings()))
+    context = Context(load_settings())
+    found = [listing for page in reference.list_pages(context, Stop()) for listing in page.listings]
     assert {listing.model_id for listing in found} >= {"reference/llama", "reference/gpt2"}
     for listing in found:
         assert listing.has_weights
         assert listing.location is not None
         assert (ROOT / listing.location / "model.safetensors").is_file()
-        assert reference.read_config(listing, load_settings()).values["model_type"]
+        assert reference.files(listing, context).config()["model_type"]
 
 
 def cache_snapshot(cache: Path) -> Path:
@@ -137,7 +138,7 @@ def test_links_of_a_snapshot_that_leave_its_model_are_not_opened(tmp_path: Path)
     (snapshot / "config.json").symlink_to("../../../secret/x")
     (listing,) = listed(snapshot).values()
     with pytest.raises(UnreadableError, match="leaves the folder"):
-        directory.read_config(listing, settings_for(snapshot))
+        directory.files(listing, Context(settings_for(snapshot)))
 
 
 def test_a_config_that_is_no_file_is_listed_and_never_opened(tmp_path: Path) -> None:

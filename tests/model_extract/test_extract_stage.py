@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from model_extract import hub, stage
+from model_extract import catalog, stage
 from model_extract.auto_classes import registered_types
 from model_extract.extraction import _refusal
+from model_extract.listing import Context
 from pipeline.engine import Outcome
 from pipeline.errors import UsageError
+from pipeline.progress import PlainProgress
 from pipeline.settings import ROOT, load_settings
 from store import Store
 from store.records import ModuleRecord
@@ -35,7 +37,9 @@ def test_every_model_has_one_outcome_and_the_tables_do_not_depend_on_workers(sam
             assert report.counts["listed"] == len(registered_types()[::14]) == len(reasons(store))
             assert report.counts["extracted"] >= 35
             for structure, n_parameters in store.rows("SELECT structure_id, n_parameters FROM extracted_structures"):
-                rows = store.rows("SELECT * FROM modules WHERE structure_id = $id ORDER BY position", {"id": structure})
+                rows = store.rows(
+                    "SELECT * FROM extracted_modules WHERE structure_id = $id ORDER BY position", {"id": structure}
+                )
                 assert added_up([ModuleRecord(*row) for row in rows]) == n_parameters
     assert found[0] == found[1]
 
@@ -166,11 +170,9 @@ def test_usage_errors_come_before_anything_starts(tmp_path: Path) -> None:
 
 
 def test_auto_without_a_hub_says_so_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    from model_extract.catalog import choose_sources
-    from pipeline.progress import PlainProgress
-
-    monkeypatch.setattr(hub, "why_unreachable", lambda: "no answer")
-    assert choose_sources(load_settings({"source": "auto"}), PlainProgress()) == ("builtin", "reference")
+    monkeypatch.setattr(catalog, "why_unreachable", lambda _: "no answer")
+    context = Context(load_settings({"source": "auto"}))
+    assert catalog.choose_sources(context, PlainProgress()) == ("builtin", "reference")
     assert capsys.readouterr().err == "source: builtin and reference, because the Hub is not asked (no answer)\n"
 
 

@@ -157,5 +157,14 @@ def test_a_part_with_only_an_abstract_class_is_a_component() -> None:
 
 
 def test_texts_that_utf8_cannot_hold_leave_the_reader_escaped() -> None:
-    hostile = {"model_type": "gpt2", "n_layer": 1, "hidden_activation": "\ud800"}
+    # A declared text that nothing is built from.
+    hostile = {"model_type": "gpt_oss", "num_hidden_layers": 1, "hidden_act": "\ud800"}
     assert build(hostile).traits["activation"] == "\\ud800"
+
+
+def test_a_class_that_transformers_has_not_is_told_in_the_note() -> None:
+    found = build({"model_type": "gpt2", "n_layer": 1, "architectures": ["Evil\ud800\x1b[31mModel"]})
+    assert found.note is not None
+    assert found.note.startswith("built as GPT2LMHeadModel: transformers has no class 'Evil")
+    assert found.note.isprintable()
+    assert build({"model_type": "gpt2", "n_layer": 1, "architectures": ["GPT2LMHeadModel"]}).note is None
