@@ -39,11 +39,10 @@ def fed_inputs(model: "nn.Module", config: Any, layout: int, placeholders: Mappi
     exception = _exception(config)
     parameters = _parameters(model)
     chosen: list[Input] = []
-    for name, required in parameters.items():
+    for name in parameters:
         entry = _entry(name, parameters, exception)
-        if entry is None or (entry.get("feed") == "required" and not required) or name in exception.get("omit", ()):
-            continue
-        chosen.append(_made(name, entry, _Sizes(config, entry, exception), layout, placeholders))
+        if entry is not None and name not in exception.get("omit", ()):
+            chosen.append(_made(name, entry, _Sizes(config, entry, exception), layout, placeholders))
     return tuple(chosen)
 
 
@@ -60,7 +59,7 @@ def main_inputs(model: "nn.Module", inputs: Sequence[Input]) -> tuple[Input, ...
     names = {main} if isinstance(main, str) else set()
     parameters = _parameters(model)
     needed = names | {name for name, required in parameters.items() if required} | {"decoder_input_ids"}
-    return tuple(fed for fed in inputs if fed.name in needed)
+    return tuple(fed for fed in inputs if fed.name in needed or fed.kind == "plain")
 
 
 def _parameters(model: "nn.Module") -> dict[str, bool]:

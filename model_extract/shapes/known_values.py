@@ -3,8 +3,8 @@
 A forward on the meta device fails where its course depends on values: how many tokens are an image's, whether a mask
 is all true. Such values follow from the small integer inputs and not from weights. So each meta storage may have a
 twin in real memory, and an operation whose operands all have one is also calculated. What depends on weights stays
-unknown. Where a value of it is asked for, it is assumed: 1 for a number, 0 for the numbers of a list, False for a truth,
-every element for a selection. Shapes after such a selection are upper bounds.
+unknown. Where a value of it is asked for, it is assumed: 1 for a number, 0 for the numbers of a list, False for a
+truth, every element for a selection. Shapes after such a selection are upper bounds.
 
 Modes: https://docs.pytorch.org/docs/stable/notes/extending.html#extending-all-torch-api-with-modes
 """
@@ -44,7 +44,7 @@ _UNSET = frozenset(
 )
 
 
-class Overtime(Exception):
+class OvertimeError(Exception):
     """A forward that was stopped at its deadline."""
 
 
@@ -52,7 +52,7 @@ class Overtime(Exception):
 def known_values(deadline: float) -> Iterator["Twins"]:
     """Run torch inside on the meta device alone and follow the values that are known.
 
-    `deadline` is a moment of `time.monotonic`; the first operation after it raises `Overtime`.
+    `deadline` is a moment of `time.monotonic`; the first operation after it raises `OvertimeError`.
     """
     twins = Twins()
     with torch.no_grad(), _Dispatch(twins, deadline), _Functions(twins):
@@ -72,8 +72,9 @@ class Twins:
         found = self._twins.get(tensor.untyped_storage()._cdata)
         if found is None:
             return None
-        blank = torch.empty(0, dtype=tensor.dtype)
-        return blank.set_(found[1], tensor.storage_offset(), tensor.size(), tensor.stride())
+        with no_dispatch():
+            blank = torch.empty(0, dtype=tensor.dtype)
+            return blank.set_(found[1], tensor.storage_offset(), tensor.size(), tensor.stride())
 
     def remember(self, tensor: torch.Tensor, value: torch.Tensor) -> None:
         """Keep the values of a meta tensor, unless its storage is too large."""
@@ -116,7 +117,7 @@ class _Dispatch(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if time.monotonic() > self._deadline:
-            raise Overtime("the time for the forward was over")
+            raise OvertimeError("the time for the forward was over")
         kwargs = {**(kwargs or {}), "device": _META} if _takes_device(func) else kwargs or {}
         if not all(tensor.is_meta for tensor in _operands(args, kwargs)):
             args, kwargs = tree_map_only(torch.Tensor, self._twins.enter, (args, kwargs))
@@ -142,13 +143,14 @@ class _Functions(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in _FROM_PYTHON:  # would make an empty meta tensor of the values it is given
-            numbers = tree_map_only(torch.Tensor, self._number, args[0]) if isinstance(args[0], list | tuple) else args[0]
+            numbers = (
+                tree_map_only(torch.Tensor, self._number, args[0]) if isinstance(args[0], list | tuple) else args[0]
+            )
             return func(numbers, *args[1:], **{key: value for key, value in kwargs.items() if key != "device"})
         if func in _TO_PYTHON:
             with no_dispatch():
                 return func(_assumed(self._twins, args[0]), *args[1:], **kwargs)
         return func(*args, **kwargs)
-
 
     def _number(self, tensor: torch.Tensor) -> Any:
         with no_dispatch():
@@ -297,8 +299,8 @@ def _counts(twins: Twins, func: Any, tensor: torch.Tensor, weights: Any = None, 
     return twins.enter(func(value, None, minlength))
 
 
-def _grouped_product(_: Twins, __: Any, one: torch.Tensor, other: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-    """Answer a product of row groups (S, K) with one matrix each (G, K, N): torch's own answer is for bfloat16 alone."""
+def _grouped_product(_: Twins, __: Any, one: torch.Tensor, other: torch.Tensor, *___: Any, **____: Any) -> Any:
+    """Answer a product of groups of rows (S, K) with a matrix each (G, K, N); torch's answer is for bfloat16 alone."""
     if one.dim() != 2 or other.dim() != 3:
         raise NotImplementedError(f"a grouped product of {one.dim()} and {other.dim()} dimensions")
     return one.new_empty(one.shape[0], other.shape[2])

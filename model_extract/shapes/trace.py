@@ -34,9 +34,9 @@ class ShapeTrace:
 
     `shapes` has every path of `named_modules()`, the root's is "", with the shape of its first input that holds a
     tensor and of its output, at its first call. A tensor's shape is a JSON list of integers; several tensors, in a
-    tuple, a dictionary or a ModelOutput at any depth, are a list of such, at most 32. None = there was no tensor, or the
-    module was not called. `failure` is None or, in one line, why the forward did not come to its end: the shapes are
-    then those of what had run. `inputs` is a JSON object: name of the input -> its shape.
+    tuple, a dictionary or a ModelOutput at any depth, are a list of such, at most 32. None = there was no tensor, or
+    the module was not called. `failure` is None or, in one line, why the forward did not come to its end: the shapes
+    are then those of what had run. `inputs` is a JSON object: name of the input -> its shape.
     """
 
     shapes: Shapes
@@ -47,8 +47,8 @@ class ShapeTrace:
 def trace_shapes(model: "nn.Module", config: Any, seconds: float) -> ShapeTrace:
     """Run a model that was built on the meta device once, with inputs made for its modality.
 
-    What the model is fed is tried in a fixed order until a forward comes to its end, for at most `seconds` in all; where
-    none does, the one that reached most modules counts.
+    What the model is fed is tried in a fixed order until a forward comes to its end, for at most `seconds` in all;
+    where none does, the one that reached most modules counts. Raises nothing that a forward raises.
     """
     deadline = time.monotonic() + seconds
     best: ShapeTrace | None = None
@@ -121,11 +121,20 @@ def _tensor(fed: Input, twins: "Twins", model: "nn.Module") -> Any:
     if fed.kind == "plain":
         return fed.values
     if fed.kind in ("float", "floats"):
-        tensor = torch.empty(fed.shape, dtype=model.dtype, device="meta")
+        tensor = torch.empty(fed.shape, dtype=_float_type(model), device="meta")
+        twins.forget(tensor)  # what memory holds that was not written to is no value
         return tensor if fed.kind == "float" else [*tensor]
     dtype = torch.bool if fed.kind == "bool" else torch.long
     given = torch.full(fed.shape, fed.kind != "long") if fed.values is None else torch.tensor(fed.values)
     return twins.enter(given.to(dtype))
+
+
+def _float_type(model: "nn.Module") -> "torch.dtype":
+    """Return the type of a model's first parameter that is no integer."""
+    import torch
+
+    types = (parameter.dtype for parameter in model.parameters())
+    return next((one for one in types if one.is_floating_point), torch.float32)
 
 
 def _restore_constants(model: "nn.Module", twins: "Twins") -> None:
@@ -137,8 +146,9 @@ def _restore_constants(model: "nn.Module", twins: "Twins") -> None:
         if isinstance(convolution, torch.nn.Conv1d) and "padding_total" in module._buffers:
             stride, width = convolution.stride[0], (convolution.kernel_size[0] - 1) * convolution.dilation[0] + 1
             values = {"stride": stride, "kernel_size": width, "padding_total": width - stride}
-            for name in values.keys() & module._buffers.keys():
-                twins.set(module._buffers[name], values[name])
+            for name, buffer in module._buffers.items():
+                if name in values and buffer is not None:
+                    twins.set(buffer, values[name])
 
 
 @contextmanager
@@ -149,10 +159,14 @@ def _recording(model: "nn.Module") -> Iterator[Shapes]:
     names = {id(module): name for name, module in model.named_modules()}
     shapes: Shapes = dict.fromkeys(names.values(), (None, None))
 
-    def record(module: "nn.Module", args: Any, kwargs: Any, output: Any) -> None:
+    def record(module: "nn.Module", args: Any, *rest: Any) -> None:
+        *named, output = rest  # torch leaves the named arguments out where the module failed
         name = names.get(id(module))
         if name is not None and shapes[name] == (None, None):
-            shapes[name] = (_first_shape([*args, *kwargs.values()]), _shape(output))
+            shapes[name] = (
+                _first_shape([*args, *(value for some in named for value in some.values())]),
+                _shape(output),
+            )
 
     handle = register_module_forward_hook(record, with_kwargs=True, always_call=True)
     try:
