@@ -41,7 +41,10 @@ def config_of(number: int) -> dict[str, Any]:
 def shared_configs(models: int, configs: int) -> HubServer:
     """Return a Hub of `models` repositories that share `configs` distinct configs."""
     return HubServer(
-        [HubModel(f"owner{i % 97}/model-{i}", config=config_of(i % configs), downloads=models - i) for i in range(models)],
+        [
+            HubModel(f"owner{i % 97}/model-{i}", config=config_of(i % configs), downloads=models - i)
+            for i in range(models)
+        ],
         page_size=1000,
     )
 
@@ -51,7 +54,9 @@ def faulty(models: int, configs: int, *, transient: bool) -> HubServer:
     listed = []
     for i in range(models):
         fault = PERMANENT[i // 20 % len(PERMANENT)] if i % 20 == 7 else None
-        listed.append(HubModel(f"owner{i % 97}/model-{i}", config=config_of(i % configs), downloads=models - i, fault=fault))
+        listed.append(
+            HubModel(f"owner{i % 97}/model-{i}", config=config_of(i % configs), downloads=models - i, fault=fault)
+        )
     plan = FaultPlan(rates=TRANSIENT, seed=3) if transient else None
     return HubServer(listed, page_size=1000, faults=plan, retry_after=1.0)
 
@@ -63,7 +68,9 @@ def with_headers(models: int, seed: int = 0) -> HubServer:
     for i in range(models):
         length = round(_MEDIAN_HEADER * math.exp(_SPREAD * draw.gauss(0, 1)))
         files = {"model.safetensors": _weights(i, max(2_000, length))}
-        listed.append(HubModel(f"owner{i % 97}/model-{i}", config={"model_type": "own"}, files=files, downloads=models - i))
+        listed.append(
+            HubModel(f"owner{i % 97}/model-{i}", config={"model_type": "own"}, files=files, downloads=models - i)
+        )
     return HubServer(listed, page_size=1000)
 
 

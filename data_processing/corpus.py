@@ -27,11 +27,17 @@ class ModelRow:
     downloads: int | None
     base_model: str | None
     base_model_relation: str | None
-    has_weights: bool
+    has_weights: bool  # that transformers loads
     reason: ExtractionReason | None
     structure_id: str | None
     model_type: str | None
     n_parameters: int | None
+    is_delta: bool = False  # an adapter: it has no meaning without its base
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is no whole model: a component of one, or a delta on one."""
+        return self.is_delta or self.reason == "component"
 
 
 @dataclass(frozen=True)

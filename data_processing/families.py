@@ -51,7 +51,7 @@ class Family:
 
 def group_families(members: Iterable[Member], strategy: Strategy, known: KnownNames) -> list[Family]:
     """Return the families under a strategy, ordered by id; the order of `members` does not matter."""
-    whole = sorted((member for member in members if member.named.model.reason != "component"), key=_identity)
+    whole = sorted((member for member in members if not member.named.model.is_part), key=_identity)
     keyed: dict[str, list[Placed]] = defaultdict(list)
     for key, placed in _KEYS[strategy](whole):
         keyed[key].append(placed)

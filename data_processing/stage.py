@@ -211,9 +211,9 @@ def _report(result: ProcessResult, known: dict[str, Fingerprints]) -> StageRepor
     counts = {
         "models": len(result.named),
         "models in families": len(placed),
-        "components left out": sum(one.model.reason == "component" for one in result.named),
+        "components and adapters left out": sum(one.model.is_part for one in result.named),
         "models without structure": sum(
-            one.model.structure_id is None and one.model.reason != "component" for one in result.named
+            one.model.structure_id is None and not one.model.is_part for one in result.named
         ),
         "structures": len(result.comparison.structures),
         "structures newly fingerprinted": len(result.comparison.structures.keys() - known.keys()),

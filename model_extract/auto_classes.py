@@ -98,6 +98,12 @@ def class_names(model_type: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def base_class_names(model_type: str) -> tuple[str, ...]:
+    """Return the name of the class without a head for a model type; empty when there is none."""
+    table = _table(AutoClass("MODEL_MAPPING_NAMES", None))
+    return (_first(table[model_type]),) if model_type in table else ()
+
+
 def task_of(model_type: str) -> str | None:
     """Return the task of the auto class that stands for a model type; None = a base model or a component."""
     known_by = (auto.task for auto in AUTO_CLASSES if model_type in _table(auto))

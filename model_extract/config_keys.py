@@ -62,7 +62,8 @@ def allowed_config(config: dict[str, Any]) -> dict[str, Any]:
 @cache
 def declared_keys(config_class: "type[PreTrainedConfig]") -> frozenset[str]:
     """Return the keys that a config class declares itself or through its bases."""
-    names = {field.name for field in fields(config_class)} | set(config_class.attribute_map) | _COMMON | OPTIONAL_KEYS
+    names = {field.name for field in fields(config_class)} | _COMMON | OPTIONAL_KEYS
+    names.update(*config_class.attribute_map.items())  # both spellings are written
     for base in _own_bases(config_class):
         names.update(name for name, value in vars(base).items() if isinstance(value, property) and value.fset)
         after_init = vars(base).get("__post_init__")

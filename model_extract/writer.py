@@ -17,7 +17,7 @@ from store.records import (
     TraitRecord,
 )
 
-BATCH = 50  # outcomes a transaction, at most
+BATCH = 200  # outcomes a transaction, at most
 BATCH_SECONDS = 2.0  # ... or this long
 
 

@@ -23,6 +23,13 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS_FILE = ROOT / "pipeline.toml"
 ENVIRONMENT_PREFIX = "ARBORIST_"
 
+# Variables of the earlier miner, and what they set here. Its output folder becomes that of the store.
+EARLIER_VARIABLES = {
+    "MODEL_EXTRACT_OUTPUT_DIR": "store",
+    "MODEL_EXTRACT_SLEEP_TIME": "hub_pause",
+    "MODEL_EXTRACT_MIN_MODELS": "min_models",
+    "MODEL_EXTRACT_COMPLETED_TASKS": "skip_tasks",
+}
 _RANGE = r"^(min:\d+(\.\d+)?[KMBT]?)?(,?max:\d+(\.\d+)?[KMBT]?)?$"
 _MULTIPLES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12}
 
@@ -139,8 +146,9 @@ class Settings(BaseSettings):
         arguments = init_settings.init_kwargs if isinstance(init_settings, InitSettingsSource) else {}
         file_values = arguments.get("file_values", {})
         flags = {name: value for name, value in arguments.items() if name != "file_values"}
-        environment = _PlainEnvironment(settings_cls)
-        return InitSettingsSource(settings_cls, flags), environment, InitSettingsSource(settings_cls, file_values)
+        environment, earlier = _PlainEnvironment(settings_cls), InitSettingsSource(settings_cls, _earlier_names())
+        files = InitSettingsSource(settings_cls, file_values)
+        return InitSettingsSource(settings_cls, flags), environment, earlier, files
 
     @property
     def worker_count(self) -> int:
@@ -153,6 +161,14 @@ class _PlainEnvironment(EnvSettingsSource):
 
     def prepare_field_value(self, field_name: str, field: FieldInfo, value: Any, value_is_complex: bool) -> Any:
         return value
+
+
+def _earlier_names() -> dict[str, str]:
+    """Return settings given by the variables of the earlier miner (METHODS 1), which keep working."""
+    given = {setting: os.environ[name] for name, setting in EARLIER_VARIABLES.items() if os.environ.get(name)}
+    if "store" in given:
+        given["store"] = str(Path(given["store"]) / "arborist.duckdb")
+    return given
 
 
 @cache

@@ -50,6 +50,7 @@ class Store:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._schemas: dict[type, Any] = {}
 
     @classmethod
     def open(cls, path: Path | None, *, create: bool = True) -> "Store":
@@ -199,11 +200,16 @@ class Store:
         import pyarrow
 
         record_type = type(batch[0])
-        # Typed by the table, so that a column of None alone keeps its type.
-        empty = self._connection.sql(f"SELECT * FROM {TABLES[record_type]} LIMIT 0")  # noqa: S608  # a name of TABLES
         names = [field.name for field in fields(record_type)]
         columns = {name: [getattr(record, name) for record in batch] for name in names}
-        return pyarrow.table(columns, schema=empty.to_arrow_table().schema)
+        return pyarrow.table(columns, schema=self._schema(record_type))
+
+    def _schema(self, record_type: type) -> Any:
+        """Return the Arrow schema of a record's table: typed, so that a column of None alone keeps its type."""
+        if record_type not in self._schemas:
+            empty = self._connection.sql(f"SELECT * FROM {TABLES[record_type]} LIMIT 0")  # noqa: S608  # a name of TABLES
+            self._schemas[record_type] = empty.to_arrow_table().schema
+        return self._schemas[record_type]
 
 
 def new_run_id() -> str:

@@ -6,11 +6,12 @@ SELECT
     model.downloads,
     model.base_model,
     model.base_model_relation,
-    coalesce(model.has_weights, false) AS has_weights,
+    coalesce(model.has_weights, false) AND coalesce(structure.provenance, 'config') = 'config' AS has_weights,
     extraction.reason,
     extraction.structure_id,
     extraction.model_type,
-    structure.n_parameters
+    structure.n_parameters,
+    coalesce(structure.provenance, '') = 'adapter' OR coalesce(model.base_model_relation, '') = 'adapter' AS is_delta
 FROM models AS model
 LEFT JOIN current_extractions AS extraction USING (source, model_id, revision)
 LEFT JOIN extracted_structures AS structure USING (structure_id)

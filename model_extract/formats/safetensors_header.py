@@ -9,7 +9,9 @@ are passed over.
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from model_extract.failures import UnreadableError
 from model_extract.formats.json_bytes import JsonRules, parse_object
@@ -19,6 +21,8 @@ LENGTH_BYTES = 8  # of the number before the header
 # The format allows 100,000,000. A tensor takes some 120 bytes: this holds 200,000, four times the largest real model.
 MAX_HEADER_BYTES = 25_000_000
 _METADATA = "__metadata__"
+_KEYS = ("dtype", "shape", "data_offsets")
+_MOST_BRACKETS = 3 * MAX_TENSORS + 2
 _RULES = JsonRules("the header", MAX_HEADER_BYTES, malformed="bad_header", too_big="header_too_big")
 _BITS = {
     **dict.fromkeys(["F4"], 4),
@@ -64,15 +68,64 @@ def parse_header(content: bytes, file_size: int | None) -> SafetensorsHeader:
     """
     if not (content.startswith(b"{") and content.rstrip(b" ").endswith(b"}")):
         raise _bad("the header does not begin with { or does not end with } and spaces")
-    entries = parse_object(content, _RULES)
-    metadata = _checked_metadata(entries.pop(_METADATA, {}))
-    if len(entries) > MAX_TENSORS:
-        raise _bad(f"{len(entries):,} tensors; the limit is {MAX_TENSORS:,}")
-    described = [_described(name, entry) for name, entry in entries.items()]
-    n_bytes = _covered(span for _, span in described)
+    read = _read_regular(content) or _read_any(content)
+    if len(read.tensors) > MAX_TENSORS:
+        raise _bad(f"{len(read.tensors):,} tensors; the limit is {MAX_TENSORS:,}")
+    n_bytes = _covered(read.spans)
     if file_size is not None and file_size != LENGTH_BYTES + len(content) + n_bytes:
         raise _bad(f"the header describes {n_bytes:,} bytes of data in a file of {file_size:,} bytes")
-    return SafetensorsHeader(tuple(tensor for tensor, _ in described), metadata, n_bytes)
+    return SafetensorsHeader(tuple(read.tensors), read.metadata, n_bytes)
+
+
+class _Read(NamedTuple):
+    """The entries of a header; the tensors' places are not compared yet."""
+
+    tensors: list[Tensor]
+    spans: list[Span]
+    metadata: dict[str, str]
+
+
+def _read_any(content: bytes) -> _Read:
+    """Read a header entry by entry. Raises `UnreadableError` that says what is wrong with which."""
+    entries = parse_object(content, _RULES)
+    metadata = _checked_metadata(entries.pop(_METADATA, {}))
+    described = [_described(name, entry) for name, entry in entries.items()]
+    return _Read([tensor for tensor, _ in described], [span for _, span in described], metadata)
+
+
+def _read_regular(content: bytes) -> _Read | None:
+    """Read a header as every writer makes it, all entries at a time; None = another form, or something is wrong.
+
+    Twice as fast as entry by entry. Names are unique when the text has no more strings than the entries account for:
+    two quotation marks a string, and no escapes.
+    """
+    import orjson
+
+    if b"\\" in content or content.count(b"[") + content.count(b"{") > _MOST_BRACKETS:
+        return None
+    try:
+        entries = orjson.loads(content)
+        metadata = _checked_metadata(entries.pop(_METADATA, {}))
+        kinds, shapes, places = (list(map(itemgetter(key), entries.values())) for key in _KEYS)
+        begins, ends = zip(*places, strict=True)
+        bits = list(map(_BITS.__getitem__, kinds))
+        numbers = [*chain.from_iterable(shapes), *begins, *ends]
+        n_strings = 5 * len(entries) + 2 * len(metadata) + (_METADATA.encode() in content)
+        regular = (
+            set(map(type, numbers)) == {int}
+            and min(numbers) >= 0
+            and set(map(type, shapes)) == set(map(type, places)) == {list}
+            and max(map(len, shapes)) <= MAX_RANK
+            and max(map(len, entries)) <= MAX_NAME_LENGTH
+            and content.count(b'"') == 2 * n_strings
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UnreadableError):
+        return None
+    counts = list(map(math.prod, shapes)) if regular else []
+    sizes = zip(begins, ends, counts, bits, strict=True) if regular else ()
+    if not regular or max(counts) > MAX_ELEMENTS or any((end - begin) * 8 != n * bit for begin, end, n, bit in sizes):
+        return None
+    return _Read(list(map(Tensor, entries, kinds, map(tuple, shapes))), list(zip(begins, ends, strict=True)), metadata)
 
 
 def _checked_metadata(value: Any) -> dict[str, str]:

@@ -34,7 +34,7 @@ def read(listing: Listing, files: Files, _: Settings) -> Structure:
         names = _weight_names(component, listing.files or (), files)
         if not names:
             without.append(component)
-        tensors.extend(replace(tensor, name=f"{component}.{tensor.name}") for tensor in read_tensors(files, names))
+        tensors.extend(tensor._replace(name=f"{component}.{tensor.name}") for tensor in read_tensors(files, names))
     if not tensors:
         raise UnreadableError("no_weights", "no component of the pipeline has safetensors weights")
     structure = describe_tensors(tensors, "header", {"pipeline": pipeline.class_name})

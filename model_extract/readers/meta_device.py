@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from model_extract.auto_classes import class_names, registered_types
+from model_extract.auto_classes import base_class_names, class_names, registered_types
 from model_extract.config import OWN_CODE
 from model_extract.config_keys import allowed_config
 from model_extract.failures import UnreadableError
+from model_extract.readers.sentence_parts import joined
 from model_extract.reading import ReadRequest, Refusal, Structure
+from model_extract.shapes import trace_shapes
 from model_extract.size import check_counts, module_limit
 from model_extract.text import storable
 from model_extract.traits import read_traits, text_config, value_of
@@ -51,6 +53,8 @@ def read(request: ReadRequest) -> Structure | Refusal:
         _check_type(request.config)
         config = allowed_config(request.config)
         check_counts(config, request.max_modules)
+        if request.parts:  # what follows takes hidden states: the model has no head
+            config = {**config, "architectures": list(base_class_names(config["model_type"]))}
         return _build_first(replace(request, config=config), own_code=OWN_CODE in request.config)
     except UnreadableError as error:
         return Refusal(error.reason, error.detail)
@@ -133,11 +137,21 @@ def _build_first(request: ReadRequest, *, own_code: bool) -> Structure:
             if error.reason in ("config_too_big", "out_of_memory"):
                 break
             continue
-        return describe(model, config, _note(request.config, model_class.__name__, failures, own_code=own_code))
+        note = _note(request.config, model_class.__name__, failures, own_code=own_code)
+        if request.parts:
+            return replace(describe(joined(model, request.parts), config, note), architecture=model_class.__name__)
+        structure = describe(model, config, note)
+        return structure if request.shape_seconds is None else _traced(structure, model, config, request.shape_seconds)
     if failures:
         errors = [error for _, error in failures]
         raise next((error for error in errors if error.reason != "component"), errors[0])
     raise UnreadableError("component", "no auto class builds this type: it is a part of another model")
+
+
+def _traced(structure: Structure, model: "nn.Module", config: Any, seconds: float) -> Structure:
+    """Return a structure with the shapes that one forward on the meta device shows."""
+    with _offline():
+        return replace(structure, trace=trace_shapes(model, config, seconds))
 
 
 def _check_whole(model: "nn.Module") -> None:

@@ -23,7 +23,9 @@ FIRST_RANGE = 100_000
 
 def suits(listing: Listing) -> bool:
     """Return whether there are safetensors files, as far as the listing says."""
-    return bool(top_weights(listing.files)) if listing.files is not None else listing.has_weights is not False
+    if listing.files is None:
+        return listing.has_weights is not False
+    return WEIGHTS_INDEX in listing.files or bool(top_weights(listing.files))
 
 
 def read(listing: Listing, files: Files, settings: Settings) -> Structure:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -114,7 +113,7 @@ def test_a_worked_example_counts_and_names_what_differs() -> None:
 
 
 def renamed(tensors: tuple[Tensor, ...], change: Callable[[str], str]) -> list[Tensor]:
-    return [replace(tensor, name=change(tensor.name)) for tensor in tensors]
+    return [tensor._replace(name=change(tensor.name)) for tensor in tensors]
 
 
 def without(tensors: tuple[Tensor, ...] | list[Tensor], word: str) -> list[Tensor]:
@@ -183,7 +182,7 @@ def test_buffers_of_other_versions_do_not_count() -> None:
     "change",
     [
         lambda header: [*header, Tensor("model.layers.2.self_attn.q_proj.weight", "F32", (16, 16))],
-        lambda header: [replace(header[0], shape=(*header[0].shape, 2)), *header[1:]],
+        lambda header: [header[0]._replace(shape=(*header[0].shape, 2)), *header[1:]],
         lambda header: header[1:],
         lambda header: [Tensor("a.weight", "F32", (3,))],
         lambda header: [],
@@ -224,13 +223,13 @@ def nf4(tensor: Tensor) -> list[Tensor]:
         return [tensor]
     helpers = [Tensor(f"{tensor.name}.{name}", "F32", (16,)) for name in ("absmax", "quant_map")]
     state = Tensor(f"{tensor.name}.quant_state.bitsandbytes__nf4", "U8", (80,))
-    return [replace(tensor, dtype="U8", shape=(tensor.shape[0] * tensor.shape[1] // 2, 1)), *helpers, state]
+    return [tensor._replace(dtype="U8", shape=(tensor.shape[0] * tensor.shape[1] // 2, 1)), *helpers, state]
 
 
 def fp8(tensor: Tensor) -> list[Tensor]:
     if "_proj" not in tensor.name:
         return [tensor]
-    return [replace(tensor, dtype="F8_E4M3"), Tensor(f"{tensor.name}_scale_inv", "F32", (1, 1))]
+    return [tensor._replace(dtype="F8_E4M3"), Tensor(f"{tensor.name}_scale_inv", "F32", (1, 1))]
 
 
 @pytest.mark.parametrize("quantise", [gptq, nf4, fp8])
@@ -247,7 +246,7 @@ def test_quantised_experts_are_both() -> None:
     stored = []
     for tensor in header:
         is_expert = ".experts." in tensor.name
-        stored += [replace(tensor, dtype="F8_E4M3")] if is_expert else [tensor]
+        stored += [tensor._replace(dtype="F8_E4M3")] if is_expert else [tensor]
         stored += [Tensor(f"{tensor.name}_scale_inv", "F32", (1, 1))] if is_expert else []
     assert checked(config, stored).verdict == "quantised"
 
@@ -255,7 +254,7 @@ def test_quantised_experts_are_both() -> None:
 def test_experts_are_compared_in_number_and_size() -> None:
     config, header = pair("mixtral")
     assert checked(config, without(header, "experts.3.")).verdict == "other"
-    wider = [replace(tensor, shape=(16, 25)) if "w2" in tensor.name else tensor for tensor in header]
+    wider = [tensor._replace(shape=(16, 25)) if "w2" in tensor.name else tensor for tensor in header]
     assert checked(config, wider).verdict == "other"
     assert checked(config, without(header, "layers.1.block_sparse_moe.gate")).verdict == "other"
 

@@ -65,3 +65,26 @@ def test_a_config_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
 )
 def test_quantities(text: str, number: int) -> None:
     assert parse_quantity(text) == number
+
+
+def test_the_variables_of_the_earlier_miner_keep_working(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_EXTRACT_OUTPUT_DIR", "/elsewhere")
+    monkeypatch.setenv("MODEL_EXTRACT_SLEEP_TIME", "0.5")
+    monkeypatch.setenv("MODEL_EXTRACT_MIN_MODELS", "300")
+    monkeypatch.setenv("MODEL_EXTRACT_COMPLETED_TASKS", "fill-mask, text-generation")
+    settings = load_settings()
+    assert str(settings.store) == "/elsewhere/arborist.duckdb"
+    assert (settings.hub_pause, settings.min_models) == (0.5, 300)
+    assert settings.skip_tasks == ("fill-mask", "text-generation")
+    monkeypatch.setenv("ARBORIST_MIN_MODELS", "5")
+    assert load_settings().min_models == 5
+    assert load_settings({"min_models": "7"}).min_models == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("since", "2026-13-01"), ("since", "yesterday"), ("parameters", "1B"), ("parameters", "min:x"), ("views", "all")],
+)
+def test_filters_that_mean_nothing_are_refused(name: str, value: str) -> None:
+    with pytest.raises(UsageError, match=f"--{name}"):
+        load_settings({name: value})
