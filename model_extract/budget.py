@@ -47,8 +47,8 @@ def _plan(store: Store, settings: Settings, hub: Hub) -> StagePlan:
     models = min(settings.limit * n_tasks, settings.max_models or settings.limit * n_tasks)
     pages = n_tasks * math.ceil(settings.limit / PAGE_SIZE)
     each_requests, each_bytes = _cost_of_a_model(store, settings)
-    requests = math.ceil(models * each_requests)
-    n_bytes = math.ceil(models * (each_bytes + _LISTED_BYTES))
+    requests = round(models * each_requests)
+    n_bytes = round(models * (each_bytes + _LISTED_BYTES))
     seconds = _seconds(hub, "api", pages) + _seconds(hub, "resolvers", requests)
     build = models * _DISTINCT * _BUILD_SECONDS / settings.worker_count
     about = "about " if ALL_TASKS in settings.tasks else ""

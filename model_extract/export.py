@@ -6,10 +6,10 @@ Runs of equal siblings are written out: a row is a module of `named_modules()`. 
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -47,6 +47,7 @@ class FoldedModule:
     """A row of the view `modules`."""
 
     path: str
+    parent: str | None
     class_name: str
     block: str
     parameter_shapes: str
@@ -78,10 +79,20 @@ def file_name(model_id: str) -> str:
     return blake2b(model_id.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def written_out(path: str) -> Iterator[str]:
-    """Yield the names behind a folded path: "layers.0-1.mlp" is "layers.0.mlp" and "layers.1.mlp"."""
-    for parts in product(*(_numbers(part) for part in path.split("."))):
-        yield ".".join(parts)
+def written_out(modules: Sequence[FoldedModule]) -> Iterator[tuple[str, FoldedModule]]:
+    """Yield every module of `named_modules()` in its order, with the row that stands for it."""
+    children: dict[str | None, list[FoldedModule]] = defaultdict(list)
+    for module in modules:
+        children[module.parent].append(module)
+
+    def below(parent: str | None, prefix: str) -> Iterator[tuple[str, FoldedModule]]:
+        for module in children[parent]:
+            for number in _numbers(module.path.rpartition(".")[2]):
+                name = f"{prefix}.{number}" if prefix else number
+                yield name, module
+                yield from below(module.path, name)
+
+    return below(None, "")
 
 
 def _numbers(part: str) -> list[str]:
@@ -100,9 +111,8 @@ def _table(model: ExportedModel, modules: list[FoldedModule], kind: Format) -> "
     about = (safe(model.model_id), safe(model.base_name_simple or ""), safe(model.task or ""))
     rows = [
         (safe(name), module.class_name, module.input_shape, module.output_shape, module.block, count, *about)
-        for module in modules
+        for name, module in written_out(modules)
         for count in [_parameters(json.loads(module.parameter_shapes))]
-        for name in written_out(module.path)
     ]
     columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
     return pyarrow.table(dict(zip(COLUMNS, map(list, columns), strict=True)))

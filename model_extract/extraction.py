@@ -3,10 +3,13 @@
 A model is tried with one reader after another until one gives a structure; what the others said stays in its row.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from itertools import islice
+from queue import Empty, SimpleQueue
+from typing import Any, Self
 
 from model_extract.cross_check import compare
 from model_extract.failures import UnreadableError, status_of
@@ -26,6 +29,9 @@ from store.records import CrossCheckRecord, ExtractionReason, ExtractionRecord
 _MAX_TEXT = 4000  # characters of an error that are kept
 # How a child ends that met the memory limit inside a library which does not survive it.
 _MEMORY_DEATHS = ("SIGKILL", "SIGABRT", "SIGSEGV")
+_AHEAD = 1000  # models that are read or waiting to be read at a time
+_BUILT_TOGETHER = 100  # new configs; fewer when nothing else has been read for a while
+_PATIENCE_SECONDS = 0.3
 # Answers of the Hub that hold for all files of a model: no other reader is tried.
 _FINAL = frozenset({"gated", "not_found", "rate_limited", "network"})
 
@@ -72,44 +78,84 @@ class _Work:
 
 
 def extract(
-    listings: Sequence[Listing],
+    listings: Iterable[Listing],
     known: Mapping[BuildKey, Known],
     context: Context,
     load: Callable[[str], Structure],
 ) -> Iterator[Extracted]:
     """Yield one outcome for each listing, in the order in which they come. `run_id` is left empty.
 
-    `known` is what was built before; `load` returns such a structure by its id.
+    `known` is what was built before; `load` returns such a structure by its id. Models are read while others are built,
+    so that one slow answer keeps nothing else waiting.
     """
-    works = [_Work(listing, readers_for(listing, context.settings.views)) for listing in listings]
-    while works:
-        fresh: dict[BuildKey, list[_Work]] = {}
-        for work, reading in _read_all(works, context):
-            if isinstance(reading, Structure):
-                yield Extracted(_record(work, structure=reading), (reading,))
-            elif not work.is_to_build:
-                yield Extracted(_record(work))
-            elif _key(work) in known:
-                yield _reused(work, known[_key(work)], load)
-            else:
-                fresh.setdefault(_key(work), []).append(work)
-        works = []
-        for work, built, seconds in _build(fresh, context.settings):
-            if isinstance(built, Structure):
-                yield _built(work, built, seconds)
-            elif _goes_on(work, built):
-                works.append(work)
-            else:
-                yield Extracted(_record(work, seconds))
+    built_here = dict(known)
+    fresh: dict[BuildKey, list[_Work]] = {}
+    with _Reading(context, listings) as reading:
+        while reading.is_busy() or fresh:
+            finished = reading.take()
+            for work, structure in finished:
+                if structure is not None:
+                    yield Extracted(_record(work, structure=structure), (structure,))
+                elif not work.is_to_build:
+                    yield Extracted(_record(work))
+                elif _key(work) in built_here:
+                    yield _reused(work, built_here[_key(work)], load)
+                else:
+                    fresh.setdefault(_key(work), []).append(work)
+            if finished and len(fresh) < _BUILT_TOGETHER and reading.is_busy():
+                continue
+            for work, built, seconds in _build(fresh, context.settings):
+                if isinstance(built, Structure):
+                    built_here.setdefault(_key(work), _as_known(work, built))
+                    yield _built(work, built, seconds)
+                elif _goes_on(work, built):
+                    reading.start(work)
+                else:
+                    yield Extracted(_record(work, seconds))
+            fresh = {}
 
 
-def _read_all(works: Sequence[_Work], context: Context) -> Iterator[tuple[_Work, Structure | None]]:
-    """Read models in threads, which wait for the network most of the time; the order is that of `works`."""
-    pool = ThreadPoolExecutor(context.settings.hub_threads)
-    try:
-        yield from zip(works, pool.map(lambda work: _read(work, context), works), strict=True)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+class _Reading:
+    """Reads models in threads, which wait for the network most of the time, `_AHEAD` of them at a time."""
+
+    def __init__(self, context: Context, listings: Iterable[Listing]) -> None:
+        self._context = context
+        self._waiting = iter(listings)
+        self._running = 0
+        self._finished: SimpleQueue[tuple[_Work, Future[Structure | None]]] = SimpleQueue()
+        self._pool = ThreadPoolExecutor(context.settings.hub_threads)
+        self._draw()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def is_busy(self) -> bool:
+        """Return whether there is more to come."""
+        return self._running > 0
+
+    def start(self, work: _Work) -> None:
+        """Read a model with the readers that it has left."""
+        self._running += 1
+        future = self._pool.submit(_read, work, self._context)
+        future.add_done_callback(lambda done: self._finished.put((work, done)))
+
+    def take(self) -> list[tuple[_Work, Structure | None]]:
+        """Return what was read since the last time, waiting `_PATIENCE_SECONDS` at most for the first one."""
+        taken: list[tuple[_Work, Structure | None]] = []
+        with suppress(Empty):
+            while self._running:
+                work, future = self._finished.get(timeout=0 if taken else _PATIENCE_SECONDS)
+                self._running -= 1
+                taken.append((work, future.result()))
+        self._draw()
+        return taken
+
+    def _draw(self) -> None:
+        for listing in islice(self._waiting, _AHEAD - self._running):
+            self.start(_Work(listing, readers_for(listing, self._context.settings.views)))
 
 
 def _read(work: _Work, context: Context) -> Structure | None:
@@ -218,6 +264,19 @@ def _reused(work: _Work, known: Known, load: Callable[[str], Structure]) -> Extr
     if not isinstance(work.header, Structure):
         return Extracted(record, (), _cross_check(work, known.structure_id, None))
     return Extracted(record, (work.header,), _cross_check(work, known.structure_id, load(known.structure_id)))
+
+
+def _as_known(work: _Work, structure: Structure) -> Known:
+    assert work.blueprint is not None
+    return Known(
+        reader=work.readers[0].name,
+        source=work.listing.source,
+        config_hash=work.blueprint.key,
+        structure_id=structure.summary.structure_id,
+        model_type=work.blueprint.model_type or "",
+        architecture=structure.architecture or "",
+        detail=_joined(work.files.note if work.files else None, structure.note),
+    )
 
 
 def _with_header(work: _Work, structure: Structure) -> tuple[Structure, ...]:

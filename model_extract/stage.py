@@ -18,7 +18,7 @@ from model_extract.writer import Writer, load_structure
 from pipeline.progress import Progress
 from pipeline.settings import Settings
 from pipeline.stages import StagePlan, StageReport
-from pipeline.text import count_of
+from pipeline.text import count_of, printable
 from store import Query, RunHandle, Store
 from store.provenance import content_hash, library_versions
 
@@ -29,7 +29,7 @@ PENDING_FILE = QUERIES / "pending_models.sql"
 # Outcomes that another try may change, and those that another version of the libraries may.
 RETRIED_REASONS = ("timeout", "out_of_memory", "network", "rate_limited")
 LIBRARY_REASONS = ("unknown_type", "missing_dependency", "incomplete_config", "bad_config", "component")
-CHUNK = 500  # models that are held at a time
+CHUNK = 1000  # models that are drawn from the store at a time
 _SECONDS_A_MODEL = 0.1  # of one process, for estimates
 
 
@@ -109,12 +109,12 @@ def _pending(store: Store, settings: Settings, run_ids: Sequence[str], names: Se
     return store.rows("SELECT count(*) FROM pending")[0][0]
 
 
-def _chunks(store: Store, n_pending: int) -> Iterator[list[Listing]]:
-    """Yield the pending models in their order, a chunk at a time: a listing may have millions."""
+def _pending_models(store: Store, n_pending: int) -> Iterator[Listing]:
+    """Yield the pending models in their order, read a chunk at a time: a listing may have millions."""
     for start in range(0, n_pending, CHUNK):
         rows = store.rows("SELECT * FROM pending LIMIT $size OFFSET $start", {"size": CHUNK, "start": start})
-        listings = [Listing(*row) for row in rows]
-        yield [replace(listing, tags=_tuple(listing.tags), files=_tuple(listing.files)) for listing in listings]
+        for listing in (Listing(*row) for row in rows):
+            yield replace(listing, tags=_tuple(listing.tags), files=_tuple(listing.files))
 
 
 def _extract_all(store: Store, handle: RunHandle, n_pending: int, context: Context, progress: Progress) -> Counter[str]:
@@ -123,15 +123,14 @@ def _extract_all(store: Store, handle: RunHandle, n_pending: int, context: Conte
         return counts
     writer = Writer(store, handle)
     with _rarely_collected(), progress.track("extract", n_pending) as track:
-        for chunk in _chunks(store, n_pending):
-            known = _known(store, context.settings)
-            for outcome in extract(chunk, known, context, partial(load_structure, store)):
-                writer.add(outcome)
-                counts[outcome.record.reason or "extracted"] += 1
-                track.advance(outcome.record.model_id)
-                if progress.verbose and outcome.record.reason:
-                    progress.note(_told(outcome))
-            writer.flush()
+        pending, known = _pending_models(store, n_pending), _known(store, context.settings)
+        for outcome in extract(pending, known, context, partial(load_structure, store)):
+            writer.add(outcome)
+            counts[outcome.record.reason or "extracted"] += 1
+            track.advance(outcome.record.model_id)
+            if progress.verbose and outcome.record.reason:
+                progress.note(_told(outcome))
+        writer.flush()
     return counts
 
 
@@ -167,7 +166,8 @@ def _known(store: Store, settings: Settings) -> dict[BuildKey, Known]:
 
 def _told(outcome: Extracted) -> str:
     record = outcome.record
-    return f"{record.model_id}: {record.status}, {record.reason}: {record.detail or 'no detail'}"
+    # One line, whatever an id holds: a line of its own could pass for a word of ours.
+    return printable(f"{record.model_id}: {record.status}, {record.reason}: {record.detail or 'no detail'}", 2000)
 
 
 def _tuple(values: Iterable[str] | None) -> tuple[str, ...] | None:

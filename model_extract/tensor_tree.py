@@ -54,8 +54,10 @@ def describe_tensors(
     """Return the folded structure of a file's or several files' tensors.
 
     Traits of its own: `dtype`, the type of most elements, and `quantisation`, the scheme where there is one; those
-    given win. Raises `UnreadableError` with `bad_header`.
+    given win. Raises `UnreadableError` with `bad_header`, or `no_weights` where there is no tensor at all.
     """
+    if not tensors:
+        raise UnreadableError("no_weights", "the file has no tensors")
     folded = folded_tree_of(tensors)
     n_parameters = count_parameters(folded)
     if n_parameters > MAX_ELEMENTS:

@@ -105,12 +105,13 @@ def _read_regular(content: bytes) -> _Read | None:
         return None
     try:
         entries = orjson.loads(content)
+        n_metadata = int(_METADATA in entries)
         metadata = _checked_metadata(entries.pop(_METADATA, {}))
         kinds, shapes, places = (list(map(itemgetter(key), entries.values())) for key in _KEYS)
         begins, ends = zip(*places, strict=True)
         bits = list(map(_BITS.__getitem__, kinds))
         numbers = [*chain.from_iterable(shapes), *begins, *ends]
-        n_strings = 5 * len(entries) + 2 * len(metadata) + (_METADATA.encode() in content)
+        n_strings = 5 * len(entries) + 2 * len(metadata) + n_metadata
         regular = (
             set(map(type, numbers)) == {int}
             and min(numbers) >= 0

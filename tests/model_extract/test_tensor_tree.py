@@ -165,7 +165,8 @@ def test_more_parameters_than_the_store_counts_are_refused() -> None:
 
 @given(st.lists(st.builds(Tensor, st.text(alphabet=".a0\n\ud800é"), st.just("F32"), st.just((1,))), max_size=6))
 def test_any_names_give_a_tree_or_a_reason(tensors: list[Tensor]) -> None:
-    assert reason_of(describe_tensors, tensors, "header", {}) in (None, "bad_header")
+    allowed = (None, "bad_header") if tensors else ("no_weights",)
+    assert reason_of(describe_tensors, tensors, "header", {}) in allowed
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the shared data are not there")
