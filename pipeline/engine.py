@@ -21,6 +21,8 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.forkserver import ensure_running
 from typing import Any, Generic, Literal, TypeVar
 
+from pipeline.confinement import confine, trusted
+
 Argument = TypeVar("Argument")
 Value = TypeVar("Value")
 OutcomeStatus = Literal["done", "error", "timeout", "out_of_memory", "crashed"]
@@ -38,6 +40,7 @@ class Limits:
     memory_bytes: int
     seconds: float
     tasks_per_process: int | None = None  # None = as many as come
+    confined: bool = False  # no network, no writing, no processes, no pickles: see pipeline.confinement
 
 
 @dataclass(frozen=True)
@@ -118,9 +121,7 @@ class _Child:
     def __init__(self, context: ForkServerContext, function: Callable[[Any], Any], limits: Limits) -> None:
         self.connection, theirs = context.Pipe()
         self._limits = limits
-        self._process: ForkServerProcess = context.Process(
-            target=_serve, args=(theirs, function, limits.memory_bytes), daemon=True
-        )
+        self._process: ForkServerProcess = context.Process(target=_serve, args=(theirs, function, limits), daemon=True)
         self._process.start()
         theirs.close()
         self._tasks_done = 0
@@ -185,13 +186,16 @@ def _next_deadline(pool: list[_Child]) -> float:
     return max(0.0, min(child.deadline for child in pool) - time.monotonic())
 
 
-def _serve(connection: Connection, function: Callable[[Any], Any], memory_bytes: int) -> None:
+def _serve(connection: Connection, function: Callable[[Any], Any], limits: Limits) -> None:
     """Answer tasks until the parent closes the pipe."""
     _forget_secrets()
-    limit_memory(memory_bytes)
+    limit_memory(limits.memory_bytes)
+    if limits.confined:
+        confine()
     while True:
         try:
-            argument = connection.recv()
+            with trusted():
+                argument = connection.recv()
         except (EOFError, ConnectionResetError):
             return
         connection.send(_STARTED)
