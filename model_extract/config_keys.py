@@ -34,6 +34,7 @@ _COMMON = frozenset(
 OPTIONAL_KEYS = frozenset(
     {
         *("head_dim", "attention_head_size", "embedding_size", "hidden_sizes", "output_proj_dims", "router_bias"),
+        "position_embedding_type",
         *("adapter_attn_dim", "add_adapter", "encoder_cross_output_size", "layer_types", "num_key_value_heads"),
         *("conv_act", "conv_groups", "conv_kernel_size", "max_relative_positions", "norm_rel_ebd", "position_buckets"),
         *("share_att_key", "talking_head", "spatial_pool_out_channels", "return_class_token"),
