@@ -1,8 +1,9 @@
 """What mining costs, against a Hub on loopback in a process of its own: `python -m benchmarks.bench_mining [WHAT ...]`.
 
-    faults    10,000 models, 20 % of all resources fail at first, 5 % of the models for ever; compared with a Hub that has
-              only the second kind
-    headers   the path that reads tensor headers, beside huggingface_hub.get_safetensors_metadata, in turn, 16 threads each
+    faults    10,000 models, 20 % of all resources fail at first, 5 % of the models for ever; compared with a Hub that
+              has only the second kind
+    headers   the path that reads tensor headers, beside huggingface_hub.get_safetensors_metadata, in turn, 16 threads
+    real      the real configs beside this checkout, in repositories of a Hub
     configs   20,000 repositories that share 500 configs, beside the 500 alone
 
 Each stage runs as a process of its own, whose resident set is sampled. A bound that is missed ends with status 1.
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,7 +26,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.mining_hubs import faulty, shared_configs, with_headers
+from benchmarks.bench_configs import CONFIGS_FILE, REQUIRED, real_configs
+from benchmarks.mining_hubs import faulty, real, shared_configs, with_headers
+from model_extract.auto_classes import registered_types
 from pipeline.settings import ROOT
 from store import Store
 from tests.loopback.process import ServedHub, serve_in_process
@@ -163,6 +167,24 @@ def measure_configs(folder: Path) -> Iterator[tuple[str, str, str, bool]]:
     yield "configs: driver's peak, MB", f"{many.peak_megabytes:.0f}", "< 600", many.peak_megabytes < 600
 
 
+def measure_real(folder: Path) -> Iterator[tuple[str, str, str, bool]]:
+    """Yield rows for the real configs."""
+    with serve_in_process(real) as hub:
+        mine(folder / "real", hub, "--limit", "2000")
+    with Store.open(folder / "real", create=False) as store:
+        rows = store.rows("SELECT model_type, coalesce(reason, 'extracted') FROM extractions")
+        distinct = store.rows("SELECT count(DISTINCT model_id) FROM extractions")[0][0]
+    reasons = Counter(reason for _, reason in rows)
+    registered = [reason for model_type, reason in rows if model_type in registered_types()]
+    share = registered.count("extracted") / len(registered)
+    told = ", ".join(f"{reason} {number:,}" for reason, number in reasons.most_common())
+    once = len(rows) == distinct == len(real_configs())
+    yield "real: rows, one a config", f"{len(rows):,}", f"{len(real_configs()):,}", once
+    yield "real: outcomes", told, "", True
+    kept = share >= REQUIRED
+    yield f"real: share of {len(registered)} registered types", f"{share:.4f}", f">= {REQUIRED}", kept
+
+
 def _in_turn(models: int) -> tuple[float, float, tuple[float, float]]:
     """Return models a second of our header path and of its peer, medians of rounds in turn, and our cost a model."""
     import huggingface_hub
@@ -216,12 +238,12 @@ def _sample(process: subprocess.Popen, resident: list[int]) -> None:
         time.sleep(SAMPLE_SECONDS)
 
 
-MEASURES = {"faults": measure_faults, "headers": measure_headers, "configs": measure_configs}
+MEASURES = {"real": measure_real, "faults": measure_faults, "headers": measure_headers, "configs": measure_configs}
 
 
 def main() -> int:
     """Print a row for each figure, with its bound."""
-    chosen = sys.argv[1:] or list(MEASURES)
+    chosen = sys.argv[1:] or [name for name in MEASURES if name != "real" or CONFIGS_FILE.exists()]
     missed = 0
     print(f"{'figure':<52} {'measured':<34} {'bound':<14}")
     for name in chosen:

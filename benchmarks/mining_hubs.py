@@ -8,21 +8,22 @@ import math
 import random
 from typing import Any
 
-from tests.hub_server import FaultPlan, HubModel, HubServer, SparseFile
+from benchmarks.bench_configs import real_configs
+from tests.hub_server import Fault, FaultPlan, HubModel, HubServer, SparseFile
 
 # Lengths of headers on the Hub: mean 62 kB, median 48, 99th percentile 249: a log-normal with this spread.
 _MEDIAN_HEADER, _SPREAD = 48_000, 0.715
 _TENSOR_BYTES = 118  # of one entry of a header, on average
-TRANSIENT = {
+TRANSIENT: dict[Fault, float] = {
     "server_error": 0.03, "bad_gateway": 0.015, "unavailable": 0.015, "too_many_briefly": 0.02, "too_many_until": 0.01,
     "reset": 0.02, "truncated": 0.02, "garbage": 0.015, "bad_status_line": 0.01, "garbage_json": 0.01,
-    "broken_json": 0.01, "silent": 0.005, "dripping": 0.005, "dripping_headers": 0.005, "gzip_bomb": 0.005,
+    "broken_json": 0.01, "silent": 0.01, "dripping": 0.005, "dripping_headers": 0.005,
     "redirect_loop": 0.005,
 }  # fmt: skip
-PERMANENT = (
+PERMANENT: tuple[Fault, ...] = (
     "gated", "unauthorized", "disabled", "no_repository", "no_config", "server_error", "too_many", "broken_json",
     "garbage_json", "deep_json", "elsewhere", "file_redirect", "redirect_loop", "huge_headers", "endless",
-    "negative_length", "reset", "truncated",
+    "negative_length", "reset", "truncated", "gzip_bomb",
 )  # fmt: skip
 
 
@@ -59,6 +60,14 @@ def faulty(models: int, configs: int, *, transient: bool) -> HubServer:
         )
     plan = FaultPlan(rates=TRANSIENT, seed=3) if transient else None
     return HubServer(listed, page_size=1000, faults=plan, retry_after=1.0)
+
+
+def real() -> HubServer:
+    """Return a Hub of the real configs beside this checkout, each in a repository of its own."""
+    return HubServer(
+        [HubModel(f"real/config-{i:04}", config=config.values) for i, config in enumerate(real_configs())],
+        page_size=1000,
+    )
 
 
 def with_headers(models: int, seed: int = 0) -> HubServer:

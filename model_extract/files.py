@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
     from hub import Answer, Hub, HubError
 
+# What one model may cost: an index names thousands of files, and each of them may have a header as long as headers get.
+# The model with the most files that we have seen has 254, two requests and 100 kB each.
+MODEL_REQUESTS = 1_500
+MODEL_BYTES = 100_000_000
+
 
 @dataclass
 class Cost:
@@ -97,7 +102,7 @@ class FolderFiles:
 
 
 class HubFiles:
-    """A model of the Hub at a commit."""
+    """A model of the Hub at a commit, read until it has cost `MODEL_REQUESTS` or `MODEL_BYTES`."""
 
     note: str | None = None
 
@@ -106,6 +111,12 @@ class HubFiles:
         self.cost = Cost()
 
     def config(self) -> dict[str, Any]:
+        """Return the config; what is no JSON is asked for a second time: proxies answer with pages of their own."""
+        try:
+            return parse_config(self.read(CONFIG_NAME, CONFIG_BYTES))
+        except UnreadableError as error:
+            if error.reason != "bad_config":
+                raise
         return parse_config(self.read(CONFIG_NAME, CONFIG_BYTES))
 
     def read(self, name: str, limit_bytes: int) -> bytes:
@@ -119,6 +130,9 @@ class HubFiles:
     def _asked(self, name: str, question: "Callable[[], Answer]") -> "Answer":
         from hub import HubError
 
+        if self.cost.requests >= MODEL_REQUESTS or self.cost.n_bytes >= MODEL_BYTES:
+            spent = f"{self.cost.requests:,} requests and {self.cost.n_bytes:,} bytes"
+            raise UnreadableError("header_too_big", f"{spent} for one model; {name} and what follows is not asked for")
         try:
             answer = question()
         except HubError as error:
@@ -134,7 +148,8 @@ def _unreadable(error: "HubError", name: str) -> UnreadableError:
     if error.kind == "no_file":
         return _absent(name, error.detail)
     if error.kind == "too_big":
-        too_big: ExtractionReason = "config_too_big" if name.endswith(".json") else "header_too_big"
+        # Only JSON is read whole. Of a range more came than was asked for: nothing is known of the file.
+        too_big: ExtractionReason = "config_too_big" if name.endswith(".json") else "network"
         return UnreadableError(too_big, error.detail)
     return UnreadableError(error.kind, error.detail)
 
