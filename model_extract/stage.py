@@ -122,7 +122,7 @@ def _extract_all(store: Store, handle: RunHandle, n_pending: int, context: Conte
     if not n_pending:
         return counts
     writer = Writer(store, handle)
-    with _rarely_collected(), progress.track("extract", n_pending) as track:
+    with rarely_collected(), progress.track("extract", n_pending) as track:
         pending, known = _pending_models(store, n_pending), _known(store, context.settings)
         for outcome in extract(pending, known, context, partial(load_structure, store)):
             writer.add(outcome)
@@ -135,7 +135,7 @@ def _extract_all(store: Store, handle: RunHandle, n_pending: int, context: Conte
 
 
 @contextmanager
-def _rarely_collected() -> Iterator[None]:
+def rarely_collected() -> Iterator[None]:
     """Let Python's collector of cycles run seldom.
 
     Configs and headers become hundreds of thousands of small objects without cycles, which go when they are no longer

@@ -28,12 +28,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
+from tests.hub_server import Fault, FaultPlan, HubModel, HubServer, SparseFile
 from tests.loopback.budget import Budgets
 from tests.loopback.catalog import BadQueryError, Query, read_cursor, write_cursor
 from tests.loopback.process import serve_in_process
 from tests.loopback.spoiling import NESTING, REPLACED, STREAMED
 from tests.loopback.wire import parse_head
-from tests.hub_server import Fault, FaultPlan, HubModel, HubServer, SparseFile
 
 HOSTILE = ["../../etc/passwd", "a/<script>|*x*", "a/\x1b[31mred", "a/b/c/d", "-flag", "a/\ud800", "::error::x", ""]
 CONTENT = bytes(range(256)) * 4
@@ -42,10 +42,11 @@ NAMES = ("config.json", "x.safetensors")
 
 @pytest.fixture(autouse=True)
 def real_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    from huggingface_hub import close_session
+    from huggingface_hub import close_session, set_client_factory
+    from huggingface_hub.utils._http import default_client_factory
 
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    close_session()
+    set_client_factory(default_client_factory)  # another test may have put ours under the library
     yield
     close_session()
 

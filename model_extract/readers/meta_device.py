@@ -251,14 +251,14 @@ def _offline() -> Iterator[None]:
     from huggingface_hub import constants
     from transformers.utils import logging
 
-    offline, verbosity = constants.HF_HUB_OFFLINE, logging.get_verbosity()
-    constants.HF_HUB_OFFLINE = True
-    constants.HF_HUB_DISABLE_IMPLICIT_TOKEN = True
+    offline, no_token = constants.HF_HUB_OFFLINE, constants.HF_HUB_DISABLE_IMPLICIT_TOKEN
+    verbosity = logging.get_verbosity()
+    constants.HF_HUB_OFFLINE = constants.HF_HUB_DISABLE_IMPLICIT_TOKEN = True
     logging.set_verbosity_error()
     try:
         yield
     finally:
-        constants.HF_HUB_OFFLINE = offline
+        constants.HF_HUB_OFFLINE, constants.HF_HUB_DISABLE_IMPLICIT_TOKEN = offline, no_token
         logging.set_verbosity(verbosity)
 
 

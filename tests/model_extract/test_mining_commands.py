@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from hub import Hub
+from hub.limits import PUBLIC_BUDGETS, RateLimits
 from model_extract.doctor import examine
 from model_extract.export import export, file_name
 from model_extract.stage import plan
@@ -32,6 +34,7 @@ def test_the_plan_counts_requests_bytes_and_minutes(monkeypatch: pytest.MonkeyPa
         assert "up to 220 requests" in few.steps[1] and few.download_bytes == 200 * (15_000 + 1_500)
         assert "api 499 of 500 left" in few.steps[2]
         assert few.seconds < 60
+        monkeypatch.setattr(Hub, "limits", RateLimits(PUBLIC_BUDGETS[False]))  # what the public Hub allows
         many = hub_plan(monkeypatch, server, store, limit=30_000, views="config")
         assert "60 requests" in many.steps[0]
         # 60,000 requests at 3,000 in 5 minutes: at least 95 minutes once the first window is used up.
