@@ -37,15 +37,18 @@ def file_url(base: str, model_id: str, revision: str, name: str) -> str:
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Return scheme, host and port of an address, the default port written out."""
-    parts = urlsplit(url)
-    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    """Return scheme, host and port of an address, the default port written out; no host for what is no address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        return "", "", None
     return parts.scheme, (parts.hostname or "").lower(), port
 
 
 def is_loopback(url: str) -> bool:
     """Return whether an address names this machine."""
-    host = urlsplit(url).hostname or ""
+    host = origin(url)[1]
     return host == "localhost" or _ip(host, "is_loopback")
 
 
@@ -57,19 +60,28 @@ def is_private(ip: str) -> bool:
 def objection(url: str, base: str) -> str | None:
     """Return why `url` must not be asked when the endpoint is `base`; None = it may be.
 
-    The endpoint itself may be anything its user set. Elsewhere only https, or http on loopback when the endpoint is
-    http on loopback too, as a mirror on this machine is.
+    The endpoint itself may be anything on http or https that its user set. Elsewhere only https, or http on loopback
+    when the endpoint is on loopback too, as a mirror on this machine is. A literal address of a private network is
+    refused here already: behind a proxy nobody else looks at it.
     """
+    if origin(base)[0] not in ("http", "https") or not origin(base)[1]:
+        return "HF_ENDPOINT is no address of http or https"
     if origin(url) == origin(base):
         return None
-    scheme = urlsplit(url).scheme
-    if scheme == "https" or (scheme == "http" and is_loopback(url) and is_loopback(base)):
-        return None
-    return f"expected https, got an address of {scheme or 'no scheme'}"
+    scheme, host, _ = origin(url)
+    if scheme != "https" and not (scheme == "http" and is_loopback(url) and is_loopback(base)):
+        return f"expected https, got an address of {scheme or 'no scheme'}"
+    if not is_loopback(base) and (is_loopback(url) or (_is_ip(host) and is_private(host))):
+        return "it lies in a private network"
+    return None
+
+
+def _is_ip(host: str) -> bool:
+    return _ip(host, "version")
 
 
 def _ip(host: str, property_name: str) -> bool:
     try:
-        return getattr(ipaddress.ip_address(host.strip("[]").partition("%")[0]), property_name)
+        return bool(getattr(ipaddress.ip_address(host.strip("[]").partition("%")[0]), property_name))
     except ValueError:
         return False

@@ -101,13 +101,13 @@ def _resolve(host: str, port: int, seconds: float) -> list[str]:
 
     The system's resolver cannot be interrupted: it runs in a thread of its own, left behind when the time is over.
     """
-    answers: SimpleQueue[list[str] | OSError] = SimpleQueue()
+    answers: SimpleQueue[list[str] | OSError | UnicodeError] = SimpleQueue()
 
     def ask() -> None:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             answers.put(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the second for a label that is empty or too long
             answers.put(error)
 
     threading.Thread(target=ask, daemon=True).start()
@@ -115,6 +115,6 @@ def _resolve(host: str, port: int, seconds: float) -> list[str]:
         answer = answers.get(timeout=min(seconds, LONGEST_NAME_SECONDS))
     except Empty as error:
         raise httpcore2.ConnectTimeout(f"the name {host} was not resolved in time") from error
-    if isinstance(answer, OSError):
+    if not isinstance(answer, list):
         raise httpcore2.ConnectError(str(answer)) from answer
     return answer

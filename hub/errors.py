@@ -13,10 +13,20 @@ HubErrorKind = Literal[
 ]
 
 
+def hidden(text: str, authorization: str | None) -> str:
+    """Return a text of the other side's without the credential that it was sent, in an Authorization header."""
+    credential = (authorization or "").rpartition(" ")[2]
+    return text.replace(credential, "[token]") if credential else text
+
+
 class HubError(Exception):
-    """A question to which the Hub gave no usable answer. `detail` never holds a credential."""
+    """A question to which the Hub gave no usable answer.
+
+    `detail` never holds a credential, nor a character that steers a terminal.
+    """
 
     def __init__(self, kind: HubErrorKind, detail: str) -> None:
+        detail = "".join(letter if letter.isprintable() else "�" for letter in detail)
         super().__init__(f"{kind}: {detail}")
         self.kind: HubErrorKind = kind
         self.detail = detail

@@ -3,18 +3,20 @@
 import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha1
+from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from hub.address import DEFAULT_ENDPOINT, endpoint, file_url, origin, valid_file, valid_id, valid_revision
-from hub.errors import HubError, HubErrorKind
+from hub.errors import HubError, HubErrorKind, hidden
 from hub.limits import PUBLIC_BUDGETS, RateLimits
-from hub.policy import Policy, Traffic
+from hub.policy import Allowance, Policy, Traffic
 
 if TYPE_CHECKING:
     import httpx2
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 _BLOB_HASH = re.compile(r'(?:W/)?"([0-9a-f]{40})"')
 _TASK = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
+SNAPSHOT_BYTES = 100_000_000_000  # limit of a download where its caller sets none
+_library = threading.Lock()  # huggingface_hub's client is the process's
 _NEXT = re.compile(r'<([^<>]{1,4000})>\s*;\s*rel="next"')
 
 
@@ -48,11 +52,15 @@ class Page:
 
 class Hub:
     """The Hub at `HF_ENDPOINT`. Threads may share it. Nothing is sent before the first question; a with block
-    closes the connections."""
+    closes the connections, and ends the waits of questions that are still under way.
+
+    `traffic` counts what was sent and received; of a snapshot's files the requests alone.
+    """
 
     def __init__(self, policy: Policy, *, threads: int = 16) -> None:
         self._policy, self._threads = policy, threads
         self.base = endpoint()
+        self.traffic = Traffic()
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -68,22 +76,18 @@ class Hub:
         budgets = PUBLIC_BUDGETS[self.has_token] if public else {}
         return RateLimits(budgets, self._policy.pause_seconds)
 
-    @cached_property
-    def has_token(self) -> bool:
-        """Whether requests carry a token."""
-        from huggingface_hub import get_token
-
-        return get_token() is not None
-
     @property
-    def traffic(self) -> Traffic:
-        """What was sent and received so far."""
-        return self._client.traffic
+    def has_token(self) -> bool:
+        """Whether requests carry a token. Raises `HubError` as a question does."""
+        return self._token is not None
 
     def page(self, query: str, cursor: str | None = None) -> Page:
         """Return the models that answer a query string, or the next ones when `cursor` is given. Raises `HubError`."""
         asked = cursor or query
-        answer = self._ask(f"{self.base}/api/models?{asked}", accept=_no_list_of_objects)
+        answer = self._ask(
+            f"{self.base}/api/models?{asked}",
+            accept=partial(_no_json_of, is_right=_is_list_of_objects, what="a list of models"),
+        )
         if answer.status_code != 200:
             raise _refusal(answer)
         return Page(
@@ -116,16 +120,10 @@ class Hub:
 
     def tasks(self) -> tuple[str, ...]:
         """Return the names of all tasks, in alphabetical order. Raises `HubError`."""
-        answer = self._ask(f"{self.base}/api/tasks", accept=None)
+        answer = self._ask(f"{self.base}/api/tasks", accept=partial(_no_json_of, is_right=_is_object, what="an object"))
         if answer.status_code != 200:
             raise _refusal(answer)
-        try:
-            value = json.loads(answer.content)
-        except (ValueError, RecursionError) as error:
-            raise HubError("network", "the list of tasks is no JSON") from error
-        if not isinstance(value, dict):
-            raise HubError("network", "the list of tasks is no object")
-        return tuple(sorted(name for name in value if _TASK.fullmatch(name)))
+        return tuple(sorted(name for name in json.loads(answer.content) if _TASK.fullmatch(name)))
 
     def who(self) -> str | None:
         """Return the name that the token belongs to; None = the Hub does not accept it, or there is none."""
@@ -136,23 +134,54 @@ class Hub:
             return None
         return name if isinstance(name, str) else None
 
-    def snapshot(self, model_id: str, patterns: Sequence[str], *, offline: bool = False) -> Path:
-        """Download the files of a model's newest commit into the library's cache, through this project's client.
+    def snapshot(
+        self, model_id: str, patterns: Sequence[str], *, limit_bytes: int = SNAPSHOT_BYTES, offline: bool = False
+    ) -> Path:
+        """Return the folder with the files of a model's newest commit, downloaded into huggingface_hub's cache.
 
-        Raises `HubError`; `offline` takes only what the cache holds.
+        At most `limit_bytes` come in. What the cache holds is taken when `offline`, and when the Hub gives no answer.
+        The library has one client a process: one snapshot at a time, and from then on its own questions go through
+        this project's client too. Raises `HubError`.
         """
-        from huggingface_hub import set_client_factory, snapshot_download
-        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+        if not valid_id(model_id):
+            raise HubError("not_found", f"not asked for: {model_id!r} is no id of a model")
+        with _library:
+            try:
+                return self._snapshot(model_id, patterns, limit_bytes, offline=offline)
+            except HubError as error:
+                if offline or error.kind not in ("network", "timeout", "rate_limited"):
+                    raise
+                try:
+                    return self._snapshot(model_id, patterns, limit_bytes, offline=True)
+                except HubError:
+                    raise error from None
 
-        set_client_factory(self._new_client)
+    def _snapshot(self, model_id: str, patterns: Sequence[str], limit_bytes: int, *, offline: bool) -> Path:
+        from huggingface_hub import close_session, constants, set_client_factory, snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError
+
+        constants.HF_HUB_DISABLE_XET = True  # its downloads go through a client of its own, without these limits
+        constants.HF_HUB_DISABLE_TELEMETRY = True  # asks the Hub for a list, and keeps it for other processes
+        set_client_factory(partial(self._new_client, Allowance(limit_bytes)))
         try:
-            return Path(snapshot_download(model_id, allow_patterns=[*patterns], local_files_only=offline))
-        except LocalEntryNotFoundError as error:
-            raise HubError("network", _first_line(error)) from error
-        except (EntryNotFoundError, HfHubHTTPError) as error:
-            raise HubError("not_found", _first_line(error)) from error
-        except OSError as error:
-            raise HubError("network", _first_line(error)) from error
+            folder = snapshot_download(
+                model_id,
+                allow_patterns=[*patterns],
+                endpoint=self.base,
+                token=self._token or False,
+                local_files_only=offline,
+            )
+            return Path(folder)
+        except (HubError, MemoryError):
+            raise
+        except Exception as error:  # the boundary: hostile answers make the library raise anything
+            said = error if isinstance(error, HfHubHTTPError) else error.__cause__
+            if isinstance(said, HfHubHTTPError):
+                raise _refusal(said.response) from error
+            why = _first_line(error, self._headers.get("authorization"))
+            raise HubError("network", f"{type(error).__name__}: {why}") from error
+        finally:
+            close_session()
 
     def close(self) -> None:
         """Close the connections."""
@@ -163,16 +192,31 @@ class Hub:
     def _client(self) -> "HubClient":
         return self._new_client()
 
-    @cached_property
-    def _headers(self) -> dict[str, str]:
-        from huggingface_hub.utils import build_hf_headers
-
-        return build_hf_headers(library_name="arborist")
-
-    def _new_client(self) -> "HubClient":
+    def _new_client(self, allowance: Allowance | None = None) -> "HubClient":
         from hub.client import HubClient
 
-        return HubClient(self._policy, self.limits, Traffic(), threads=self._threads)
+        given = (self.base, self._policy, self.limits, self.traffic)
+        return HubClient(*given, threads=self._threads, allowance=allowance)
+
+    @cached_property
+    def _token(self) -> str | None:
+        """The token of the user's environment or login. Raises `HubError` for one that cannot be had or sent."""
+        from huggingface_hub import constants, get_token
+        from huggingface_hub.errors import OIDCError
+
+        try:
+            token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
+        except (OIDCError, OSError) as error:
+            raise HubError("network", f"no token can be had: {type(error).__name__}") from error
+        if token is not None and not (token.isascii() and token.isprintable()):
+            raise HubError("network", "the token holds characters that cannot be sent; set HF_TOKEN anew")
+        return token
+
+    @cached_property
+    def _headers(self) -> dict[str, str]:
+        """Headers of every question. huggingface_hub's own builder would ask the Hub, without limits, who we are."""
+        named = {"user-agent": f"arborist; hf_hub/{version('huggingface_hub')}; python/{python_version()}"}
+        return named if self._token is None else {**named, "authorization": f"Bearer {self._token}"}
 
     def _ask(
         self,
@@ -181,16 +225,18 @@ class Hub:
         limit_bytes: int | None = None,
         accept: Any = None,
     ) -> "httpx2.Response":
-        from huggingface_hub import is_offline_mode
+        import httpx2
 
         from hub.client import ACCEPT_KEY, ANSWER_BYTES, COUNT_KEY, LIMIT_KEY
 
-        if is_offline_mode():
-            raise HubError("network", "HF_HUB_OFFLINE is set")
         with self._lock:  # the first question of several threads at once makes one client
             client = self._client
         extensions = {ACCEPT_KEY: accept, LIMIT_KEY: limit_bytes or ANSWER_BYTES}
-        request = client.build_request("GET", url, headers={**self._headers, **(headers or {})}, extensions=extensions)
+        asked = {**self._headers, **(headers or {})}
+        try:
+            request = client.build_request("GET", url, headers=asked, extensions=extensions)
+        except (httpx2.InvalidURL, ValueError) as error:
+            raise HubError("network", f"not asked: no address can be made of {url[:200]!r}") from error
         try:
             return client.send(request)
         except HubError as error:
@@ -209,25 +255,28 @@ class Hub:
         match = _NEXT.search(answer.headers.get("link", "")[:20_000])
         if match is None:
             return None
-        parts = urlsplit(match[1])
-        if origin(match[1]) != origin(self.base) or parts.path != "/api/models":
-            raise HubError("network", f"{origin(self.base)[1]} continues its listing at another address")
-        if parse_qsl(parts.query) == parse_qsl(query):
-            raise HubError("network", f"{origin(self.base)[1]} continues its listing with the same page")
-        return parts.query
+        here = origin(self.base)
+        if origin(match[1]) != here or urlsplit(match[1]).path != f"{urlsplit(self.base).path}/api/models":
+            raise HubError("network", f"{here[1]} continues its listing at another address")
+        following = urlsplit(match[1]).query
+        if parse_qsl(following) == parse_qsl(query):
+            raise HubError("network", f"{here[1]} continues its listing with the same page")
+        return following
 
 
 def _refusal(answer: "httpx2.Response") -> HubError:
     """Return the meaning of a status that is no success."""
-    error = HubError(*_meaning(answer))
+    kind, said = _meaning(answer)
+    error = HubError(kind, said)
     error.requests = _requests(answer)
     return error
 
 
 def _meaning(answer: "httpx2.Response") -> tuple[HubErrorKind, str]:
     """Return the kind and the words of a refusal; the Hub tells more in X-Error-Code."""
-    status, code = answer.status_code, answer.headers.get("x-error-code", "")
-    message = answer.headers.get("x-error-message", "")
+    sent = answer.request.headers.get("authorization")
+    status, code = answer.status_code, hidden(answer.headers.get("x-error-code", ""), sent)
+    message = hidden(answer.headers.get("x-error-message", ""), sent)
     said = f"status {status} {code[:80]} {message[:300]}".strip()
     if code == "EntryNotFound":
         return "no_file", said
@@ -262,15 +311,23 @@ def _no_such_range(answer: "httpx2.Response") -> str | None:
     return None
 
 
-def _no_list_of_objects(answer: "httpx2.Response") -> str | None:
+def _no_json_of(answer: "httpx2.Response", is_right: Callable[[Any], bool], what: str) -> str | None:
+    """Return why an answer is no JSON of the kind that its question expects."""
     if answer.status_code != 200:
         return None
     try:
         value = json.loads(answer.content)
     except (ValueError, RecursionError):
-        return "a listing that is no JSON"
-    is_listing = isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
-    return None if is_listing else "a listing that is no list of models"
+        return "an answer that is no JSON"
+    return None if is_right(value) else f"an answer that is not {what}"
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
 
 
 def _requests(answer: "httpx2.Response") -> int:
@@ -279,5 +336,5 @@ def _requests(answer: "httpx2.Response") -> int:
     return answer.request.extensions[COUNT_KEY][0]
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "").partition("?")[0][:300]
+def _first_line(error: Exception, sent: str | None) -> str:
+    return hidden(next(iter(str(error).splitlines()), ""), sent).partition("?")[0][:300]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 RateClass = Literal["api", "resolvers", "pages"]
@@ -50,7 +50,7 @@ def rate_class(url: str) -> RateClass:
     path = urlsplit(url).path
     if "/resolve/" in path:
         return "resolvers"
-    return "api" if path.startswith("/api/") else "pages"
+    return "api" if "/api/" in path else "pages"
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -82,35 +82,41 @@ class RateLimits:
         self._refusals: dict[RateClass, int] = {}
         self._closed: dict[RateClass, float] = {}
 
-    def reserve(self, name: RateClass, now: float | None = None) -> Reservation:
-        """Take one request from a budget."""
+    def reserve(self, name: RateClass, now: float | None = None, longest_seconds: float = float("inf")) -> Reservation:
+        """Take one request from a budget; nothing is taken when its turn is more than `longest_seconds` away."""
         now = time.monotonic() if now is None else now
         with self._lock:
             closed_until = self._closed.get(name, 0.0)
             if now < closed_until:
                 return Reservation(closed_until - now, granted=False)
             state = self._states.get(name)
-            reservation = Reservation(0.0, granted=True) if state is None else state.reserve(now)
-            return self._spaced(reservation, now) if self._pause and reservation.granted else reservation
-
-    def _spaced(self, reservation: Reservation, now: float) -> Reservation:
-        start = max(now + reservation.seconds, self._next_at)
-        self._next_at = start + self._pause
-        return Reservation(start - now, granted=True)
+            start = max(now, self._next_at, state.turn(now) if state else now)
+            spent = state is not None and state.remaining <= 0
+            if spent or start - now > longest_seconds:
+                return Reservation(start - now, granted=False)
+            if state:
+                state.take(start)
+            self._next_at = start + self._pause if self._pause else 0.0
+            return Reservation(start - now, granted=True)
 
     def learn(self, name: RateClass, headers: Mapping[str, str], now: float | None = None) -> None:
-        """Take over what an answer says of the limit; without a known quota a remainder says nothing lasting."""
-        found, policy = _REMAINING.search(headers.get("ratelimit", "")[:500]), None
-        if found:
-            policy = _POLICY.search(headers.get("ratelimit-policy", "")[:500])
+        """Take over what an answer says of a limit: the one it names, else the one its request counts against.
+
+        Without a known quota a remainder says nothing lasting.
+        """
+        found = _REMAINING.search(headers.get("ratelimit", "")[:500])
+        if found is None:
+            return
+        policy = _POLICY.search(headers.get("ratelimit-policy", "")[:500])
+        said = next((known for known in get_args(RateClass) if known == found["name"]), name)
         with self._lock:
-            state = self._states.get(name)
+            state = self._states.get(said)
             if policy:
-                state = state or self._states.setdefault(name, _Window(1, 1))
+                state = state or self._states.setdefault(said, _Window(1, 1))
                 state.quota, state.seconds = max(int(policy["q"]), 1), max(int(policy["w"]), 1)
-            if found and state:
+            if state:
                 now = time.monotonic() if now is None else now
-                state.told(int(found["r"]), now + int(found["t"]))
+                state.told(int(found["r"]), now + min(int(found["t"]), state.seconds))
 
     def refused(self, name: RateClass, seconds: float, now: float | None = None) -> None:
         """Count a refusal that asks for a longer wait than is taken.
@@ -125,7 +131,8 @@ class RateLimits:
 
     def answered(self, name: RateClass) -> None:
         """Count an answer that is no refusal."""
-        self._refusals[name] = 0
+        with self._lock:
+            self._refusals[name] = 0
 
     def budget(self, name: RateClass, now: float | None = None) -> Budget | None:
         """Return what is left of a limit; None = no limit is known."""
@@ -154,18 +161,21 @@ class _Window:
     def told(self, remaining: int, reset_at: float) -> None:
         """Believe the server. Requests under way are not in its number, so the smaller one counts in one window."""
         same_window = abs(reset_at - self.reset_at) < 2.0
+        if remaining > self.remaining and not same_window:
+            self._next_at = 0.0
         self.remaining = min(remaining, self.remaining) if same_window else remaining
         self.reset_at = reset_at
 
-    def reserve(self, now: float) -> Reservation:
+    def turn(self, now: float) -> float:
+        """Return when the next request may go; at the latest with the next window."""
         self.roll(now)
-        if self.remaining <= 0:
-            return Reservation(self.reset_at - now, granted=False)
-        gap = 0.0 if self.remaining * 2 > self.quota else (self.reset_at - now) / self.remaining
-        start = max(now, self._next_at)
+        return self.reset_at if self.remaining <= 0 else min(max(now, self._next_at), self.reset_at)
+
+    def take(self, start: float) -> None:
+        """Take the request that goes at `start`. Those that follow share the rest of the window evenly."""
+        gap = 0.0 if self.remaining * 2 > self.quota else max(0.0, self.reset_at - start) / self.remaining
         self._next_at = start + gap
         self.remaining -= 1
-        return Reservation(start - now, granted=True)
 
 
 def _http_date(text: str) -> datetime | None:

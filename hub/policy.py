@@ -39,3 +39,27 @@ class Traffic:
         """Count a wait."""
         with self._lock:
             self.waited_seconds += seconds
+
+
+@dataclass
+class Allowance:
+    """How many bytes the streamed bodies of a client may still bring, all together, and how often they may break off.
+
+    huggingface_hub goes on with a body that broke off as long as some bytes came.
+    """
+
+    left_bytes: int
+    left_breaks: int = 20
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def covers(self, n_bytes: int) -> bool:
+        """Take bytes, and return whether there were as many."""
+        with self._lock:
+            self.left_bytes -= n_bytes
+            return self.left_bytes >= 0
+
+    def forgives(self) -> bool:
+        """Count a body that broke off, and return whether that may still be."""
+        with self._lock:
+            self.left_breaks -= 1
+            return self.left_breaks >= 0

@@ -153,14 +153,13 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
 
 def _hub_folder(name: str, *, offline: bool) -> Path:
     """Fetch the weights, config and tokenizer of a Hub model, or take them from the local cache."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled
+    from hub import Hub, HubError, Policy
 
     try:
-        return Path(snapshot_download(name, allow_patterns=[*_HUB_FILES], local_files_only=offline))
-    except (HfHubHTTPError, EntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
-        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UsageError(f"{_unknown_model(name)}. The Hub says: {why}") from error
+        with Hub(Policy()) as hub:
+            return hub.snapshot(name, _HUB_FILES, offline=offline)
+    except HubError as error:
+        raise UsageError(f"{_unknown_model(name)}. The Hub says: {error.detail}") from error
 
 
 def _unknown_model(name: str) -> str:

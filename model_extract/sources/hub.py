@@ -137,7 +137,11 @@ def _query_pages(hub: Hub, settings: Settings, query: str, before: QueryStop, le
     wanted = min(settings.limit - before.taken, left)
     fits = _Filter(settings.min_downloads, settings.min_likes, _day(settings.since))
     cursor, number = before.cursor, before.page
+    asked: set[str] = set()
     while wanted > 0 and cursor is not None:
+        if cursor in asked:
+            raise HubError("network", "the listing leads back to a page that it has had")
+        asked.add(cursor)
         answer = hub.page(query, cursor or None)
         entries = [listing for listing in map(listing_of, answer.models) if listing is not None]
         taken = [listing for listing in entries if fits.takes(listing)][:wanted]

@@ -280,3 +280,12 @@ def test_a_new_revision_alone_is_fetched(monkeypatch: pytest.MonkeyPatch) -> Non
         assert [path for path in server.requests[before:] if "/resolve/" in path] == [
             f"/a/1/resolve/{'f' * 40}/config.json"
         ]
+
+
+def test_a_listing_that_goes_in_circles_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hub import Page
+
+    pages = {None: "a", "a": "b", "b": "a"}
+    monkeypatch.setattr(Hub, "page", lambda _, __, cursor=None: Page((), pages[cursor], 2, 1))
+    with Store.open(None) as store, pytest.raises(StageError, match="leads back"):
+        run_stage(store, load_settings({"source": "hub"}))
