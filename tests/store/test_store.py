@@ -20,6 +20,11 @@ from store.records import TABLES, ExtractionRecord, SightingRecord, TraitRecord
 
 SQL_TYPES = {str: "VARCHAR", int: ("INTEGER", "BIGINT"), float: "DOUBLE", bool: "BOOLEAN", datetime: "TIMESTAMP"}
 
+_COLUMNS = (
+    "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
+    "WHERE table_name NOT LIKE 'duckdb_%' AND schema_name = 'main' AND NOT internal ORDER BY ALL"
+)
+
 
 def test_records_and_schema_have_the_same_columns_types_and_nullability() -> None:
     with Store.open(None) as store:
@@ -152,3 +157,20 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "0004_gap.sql").write_text("", encoding="utf-8")
     with pytest.raises(ValueError, match="without gaps"):
         migrate(connection, tmp_path, schema)
+
+
+def test_a_store_of_version_1_becomes_one_of_today(tmp_path: Path) -> None:
+    """The old schema, with rows, is brought up to the same tables and views as a new store has."""
+    old_schema = (Path(__file__).parent / "schema_version_1.sql").read_text(encoding="utf-8")
+    with duckdb.connect(str(tmp_path / "old.duckdb")) as connection:
+        connection.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+        connection.execute(old_schema)
+        connection.execute("INSERT INTO schema_version VALUES (1)")
+        connection.execute(
+            "INSERT INTO modules VALUES ('s', 0, 'a.0-1', 'a', 2, 'a', 'Linear', 'Linear', 4, '{}', 2, NULL, NULL)"
+        )
+        connection.execute("INSERT INTO sightings (run_id, model_id, source, revision) VALUES ('r', 'a/b', 'hub', 'x')")
+    with Store.open(tmp_path / "old.duckdb") as old, Store.open(None) as new:
+        assert old.rows(_COLUMNS) == new.rows(_COLUMNS)
+        assert old.rows("SELECT path, repeats, input_shape FROM modules") == [("a.0-1", 2, None)]
+        assert old.rows("SELECT model_id, files FROM newest_models") == [("a/b", None)]
