@@ -183,7 +183,8 @@ def _read(work: _Work, context: Context) -> Structure | None:
 def _other_view(work: _Work, files: Files, context: Context) -> Structure | Refusal | None:
     reader = next((reader for reader in work.readers[1:] if reader.name == "safetensors-header"), None)
     if reader is None:
-        return None
+        # Some are tagged so and have none at the top. Without this answer they would be read again in every run.
+        return Refusal("no_weights", "no safetensors file at the top") if work.listing.has_weights else None
     try:
         reading = reader.read(work.listing, files, context.settings)
     except UnreadableError as error:

@@ -20,6 +20,7 @@ from store.records import Provenance, StructureRecord
 
 MAX_DEPTH = 40  # parts of a name; the longest real one that we have seen has 12
 MAX_MODULES = 250_000
+MAX_ROWS = 50_000  # of the folded tree; the largest of transformers' own types has 4,075
 _DIGITS = re.compile(r"(\d+)", re.ASCII)
 _NUMBER = re.compile(r"0|[1-9][0-9]*")
 
@@ -30,7 +31,7 @@ def tree_of(tensors: Iterable[Tensor]) -> Node:
     """Return the unfolded tree of a file's or several files' tensors; their order does not matter.
 
     Children and parameters stand in natural order (2 before 10). Raises `UnreadableError` with `bad_header` for names
-    that make no tree: twice the same, an empty part, control characters, too deep, too many.
+    that make no tree: twice the same, an empty part, control characters, too deep, too many, too many that differ.
     """
     return unfold(folded_tree_of(tensors))
 
@@ -131,6 +132,7 @@ class _Bodies:
     def __init__(self) -> None:
         self._numbers: dict[tuple, int] = {}
         self._nodes: list[Node] = []
+        self._rows: list[int] = []  # below each node, once runs are folded
 
     def node(self, branch: _Branch) -> Node:
         return self._nodes[self._number(branch)]
@@ -148,15 +150,17 @@ class _Bodies:
 
     def _made(self, shapes: Shapes, children: Sequence[tuple[str, int]]) -> Node:
         is_list = bool(children) and not shapes and all(name.isdecimal() for name, _ in children)
+        runs = _runs(children)
+        self._rows.append(sum(1 + self._rows[number] for _, _, number in runs))
+        if self._rows[-1] > MAX_ROWS:
+            raise _bad(f"more than {MAX_ROWS:,} modules of which no two neighbours are equal")
         return Node(
             name="",
             class_name="ModuleList" if is_list else "unknown",
             kind="container" if is_list else "module",
             shapes=shapes,
             n_parameters=sum(math.prod(shape) for _, shape in shapes),
-            children=tuple(
-                replace(self._nodes[number], name=name, repeats=repeats) for name, repeats, number in _runs(children)
-            ),
+            children=tuple(replace(self._nodes[number], name=name, repeats=repeats) for name, repeats, number in runs),
         )
 
 

@@ -10,7 +10,7 @@ from model_extract.failures import UnreadableError
 from model_extract.files import Files
 from model_extract.formats.safetensors_header import LENGTH_BYTES, SafetensorsHeader, header_length, parse_header
 from model_extract.formats.shard_index import MAX_INDEX_BYTES, parse_index
-from model_extract.formats.tensors import Tensor
+from model_extract.formats.tensors import MAX_TENSORS, Tensor
 from model_extract.listing import Listing
 from model_extract.reading import Reader, Structure
 from model_extract.tensor_tree import describe_tensors
@@ -36,8 +36,13 @@ def read(listing: Listing, files: Files, settings: Settings) -> Structure:
 
 
 def read_tensors(files: Files, names: Iterable[str]) -> list[Tensor]:
-    """Return the tensors of several files. Raises `UnreadableError`."""
-    return [tensor for name in names for tensor in read_header(files, name).tensors]
+    """Return the tensors of several files, all together no more than one may have. Raises `UnreadableError`."""
+    tensors: list[Tensor] = []
+    for name in names:
+        tensors.extend(read_header(files, name).tensors)
+        if len(tensors) > MAX_TENSORS:
+            raise UnreadableError("bad_header", f"more than {MAX_TENSORS:,} tensors up to {name}")
+    return tensors
 
 
 def read_index(files: Files, name: str) -> tuple[str, ...]:
