@@ -12,8 +12,8 @@ import sys
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -107,12 +107,26 @@ def _start_server() -> None:
 
     Ctrl-C goes to the whole process group, but it is the parent's to handle.
     """
-    resource_tracker.ensure_running()  # the server starts it otherwise, and its start unblocks Ctrl-C again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    with _without_secrets():
+        resource_tracker.ensure_running()  # the server starts it otherwise, and its start unblocks Ctrl-C again
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _without_secrets() -> Iterator[None]:
+    """Keep secrets out of the environment of processes that start inside.
+
+    What a process began with stays readable in /proc/PID/environ, whatever it forgets afterwards.
+    """
+    hidden = {name: os.environ.pop(name) for name in _secret_names()}
     try:
-        ensure_running()
+        yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.environ.update(hidden)
 
 
 class _Child:
@@ -222,8 +236,13 @@ def _is_allocation_failure(text: str) -> bool:
     return "can't allocate memory" in text or "out of memory" in text.lower()
 
 
+def _secret_names() -> list[str]:
+    return [name for name in os.environ if any(word in name.upper() for word in _SECRET_WORDS)]
+
+
 def _forget_secrets() -> None:
-    for name in [name for name in os.environ if any(word in name.upper() for word in _SECRET_WORDS)]:
+    """Forget what a server that other code started, with all its variables, has handed on."""
+    for name in _secret_names():
         del os.environ[name]
 
 
