@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from model_extract.budget import plan_for_hub
@@ -14,7 +13,7 @@ from model_extract.extraction import BuildKey, Extracted, Known, extract
 from model_extract.listing import Context, Listing
 from model_extract.reading import TRACER_VERSION
 from model_extract.sources import SOURCES, SOURCES_OF_CHOICE
-from model_extract.writer import Writer, load_structure
+from model_extract.writer import Writer
 from pipeline.progress import Progress
 from pipeline.settings import Settings
 from pipeline.stages import StagePlan, StageReport
@@ -124,7 +123,7 @@ def _extract_all(store: Store, handle: RunHandle, n_pending: int, context: Conte
     writer = Writer(store, handle)
     with rarely_collected(), progress.track("extract", n_pending) as track:
         pending, known = _pending_models(store, n_pending), _known(store, context.settings)
-        for outcome in extract(pending, known, context, partial(load_structure, store)):
+        for outcome in extract(pending, known, context, writer.load):
             writer.add(outcome)
             counts[outcome.record.reason or "extracted"] += 1
             track.advance(outcome.record.model_id)

@@ -57,6 +57,12 @@ class Writer:
         )
         self._batch, self._written_at = [], time.monotonic()
 
+    def load(self, structure_id: str) -> Structure:
+        """Return a structure that was taken before: it may wait for its batch, and be in no table yet."""
+        waiting = (one for outcome in self._batch for one in outcome.structures)
+        found = next((one for one in waiting if one.summary.structure_id == structure_id), None)
+        return found or load_structure(self._store, structure_id)
+
 
 def load_structure(store: Store, structure_id: str) -> Structure:
     """Return a structure of the store."""
