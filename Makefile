@@ -15,7 +15,7 @@ run: $(INSTALLED)
 	$(BIN)/python run_pipeline.py --all $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: format lint types contracts test
 

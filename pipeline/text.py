@@ -11,9 +11,10 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-
 def printable(text: str, limit: int = 400) -> str:
     """Return `text` on one line: control characters written as escapes, at most `limit` characters.
 
-    A line that starts with `::` is a command to GitHub's log reader, so a leading colon pair is spaced out.
+    To GitHub's log reader a line that starts with `::`, and `##[` anywhere, is a command: both are spaced out.
     """
     line = _UNPRINTABLE.sub(lambda match: match.group().encode("unicode_escape").decode("ascii"), text)
+    line = line.replace("##[", "## [")
     if line.lstrip().startswith("::"):
         line = line.replace("::", ": :", 1)
     return line if len(line) <= limit else line[: limit - 1] + "…"

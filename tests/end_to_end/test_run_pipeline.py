@@ -15,7 +15,6 @@ from pipeline.settings import ROOT
 from store import Store
 
 # One worker runs them all: what they start from is made once.
-pytestmark = pytest.mark.xdist_group("pipeline")
 
 # Small, but through every stage: five trained models, two bare configs, a short grid.
 SMALL = (

@@ -19,6 +19,7 @@ def test_printable_text_is_one_harmless_line(text: str) -> None:
     assert len(shown) <= 80
     assert all(ord(character) >= 32 and not 127 <= ord(character) <= 159 for character in shown)
     assert not shown.lstrip().startswith("::")
+    assert "##[" not in shown
     assert "\u202e" not in shown
 
 
@@ -31,6 +32,10 @@ def test_a_log_line_never_starts_a_command() -> None:
     PlainProgress(errors=stream).note("  ::set-output name=x::y")
     assert "::set-output" not in stream.getvalue().splitlines()[0].lstrip()[:4] + "|"
     assert stream.getvalue().lstrip().startswith(": :set-output")
+
+
+def test_the_older_form_of_a_command_is_broken_up_anywhere() -> None:
+    assert printable("a model ##[set-output name=x]y") == "a model ## [set-output name=x]y"
 
 
 @pytest.mark.parametrize(("number", "noun", "text"), [(1, "model", "1 model"), (2000, "family", "2,000 families")])
