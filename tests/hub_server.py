@@ -5,8 +5,8 @@ with HubServer([HubModel("owner/name", config={...})]) as server:
 
 It speaks what huggingface_hub uses to read: listings with filters and paging, a model's information and tree, files
 with ranges and redirects, tasks, whoami. Its parts are in tests/loopback/: models (what is served), catalog (listings),
-site (the right answers), faults and spoiling (the wrong ones), budget (rate limits), wire (HTTP), process (the server in a
-process of its own). `GET /__counts` gives the counters as JSON.
+site (the right answers), faults and spoiling (the wrong ones), budget (rate limits), wire (HTTP), process (the server
+in a process of its own). `GET /__counts` gives the counters as JSON.
 """
 
 import asyncio

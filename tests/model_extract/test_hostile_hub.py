@@ -18,7 +18,6 @@ from tests.hub_server import HubServer
 from tests.model_extract.hostile import HOSTILE_TASK, TASK, Hostile, hostile_models
 from tests.model_extract.mining_process import TOKEN, Place, descendants, files_below, new_place, said, start
 
-
 # Python's threads and the server share two cores with the run.
 SECONDS = 60
 MEMORY_BYTES = 1_500_000_000  # of the parent, at its peak
