@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from model_extract.files import Files
 from model_extract.formats.tensors import Tensor
 from model_extract.listing import Listing
+from model_extract.tree import Node, count_modules, count_parameters, depth, longest_block_run, module_rows
 from pipeline.settings import Settings
-from store.records import ExtractionReason, ModuleRecord, StructureRecord
+from store.provenance import content_hash
+from store.records import ExtractionReason, ModuleRecord, Provenance, StructureRecord
 
 if TYPE_CHECKING:
     from model_extract.shapes.trace import ShapeTrace
@@ -74,3 +76,29 @@ class Reader:
     view: View
     suits: Callable[[Listing], bool]
     read: Callable[[Listing, Files, Settings], "Structure | Blueprint"]
+
+
+def structure_of(
+    folded: Node,
+    provenance: Provenance,
+    traits: dict[str, str],
+    *,
+    hidden_size: int | None,
+    architecture: str | None,
+    note: str | None,
+) -> Structure:
+    """Return the structure that a folded tree with its traits is; where it was read is part of its identity."""
+    rows = [vars(row) for row in module_rows(folded, "")]
+    structure_id = content_hash([provenance, rows, traits, hidden_size])
+    summary = StructureRecord(
+        run_id="",
+        structure_id=structure_id,
+        provenance=provenance,
+        n_modules=count_modules(folded),
+        n_parameters=count_parameters(folded),
+        n_layers=longest_block_run(folded),
+        hidden_size=hidden_size,
+        max_depth=depth(folded),
+    )
+    modules = tuple(module_rows(folded, structure_id))
+    return Structure(summary, modules, traits, architecture, note)

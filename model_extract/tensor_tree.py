@@ -13,10 +13,9 @@ from functools import lru_cache
 from model_extract.failures import UnreadableError
 from model_extract.formats.tensors import MAX_ELEMENTS, Tensor
 from model_extract.quantisation import main_dtype, scheme_of
-from model_extract.reading import Structure
-from model_extract.tree import Node, count_modules, count_parameters, depth, longest_block_run, module_rows, unfold
-from store.provenance import content_hash
-from store.records import Provenance, StructureRecord
+from model_extract.reading import Structure, structure_of
+from model_extract.tree import Node, count_parameters, unfold
+from store.records import Provenance
 
 MAX_DEPTH = 40  # parts of a name; the longest real one that we have seen has 12
 MAX_MODULES = 250_000
@@ -65,24 +64,7 @@ def describe_tensors(
         raise _bad(f"{n_parameters:,} parameters; the limit is {MAX_ELEMENTS:,}")
     found = {"dtype": main_dtype(tensors), "quantisation": scheme_of(tensors), **traits}
     described = {name: value for name, value in sorted(found.items()) if value is not None}
-    structure_id = content_hash([provenance, [vars(row) for row in module_rows(folded, "")], described, hidden_size])
-    summary = StructureRecord(
-        run_id="",
-        structure_id=structure_id,
-        provenance=provenance,
-        n_modules=count_modules(folded),
-        n_parameters=n_parameters,
-        n_layers=longest_block_run(folded),
-        hidden_size=hidden_size,
-        max_depth=depth(folded),
-    )
-    return Structure(
-        summary=summary,
-        modules=tuple(module_rows(folded, structure_id)),
-        traits=described,
-        architecture=architecture,
-        note=None,
-    )
+    return structure_of(folded, provenance, described, hidden_size=hidden_size, architecture=architecture, note=None)
 
 
 @dataclass

@@ -15,23 +15,17 @@ from model_extract.config import OWN_CODE
 from model_extract.config_keys import allowed_config
 from model_extract.failures import UnreadableError
 from model_extract.readers.sentence_parts import joined
-from model_extract.reading import ReadRequest, Refusal, Structure
+from model_extract.reading import ReadRequest, Refusal, Structure, structure_of
 from model_extract.shapes import trace_shapes
 from model_extract.size import check_counts, module_limit
 from model_extract.text import storable
 from model_extract.traits import read_traits, text_config, value_of
 from model_extract.tree import (
-    Node,
     check_count,
-    count_modules,
-    depth,
     fold,
-    longest_block_run,
-    module_rows,
     read_tree,
 )
-from store.provenance import content_hash
-from store.records import ExtractionReason, StructureRecord
+from store.records import ExtractionReason
 
 if TYPE_CHECKING:
     from torch import nn
@@ -77,26 +71,8 @@ def describe(model: "nn.Module", config: Any, note: str | None) -> Structure:
     hidden_size = _hidden_size(config)
     _check_storable(n_parameters, hidden_size)
     traits = read_traits(model, config, tree)
-    structure_id = content_hash([PROVENANCE, [vars(row) for row in module_rows(folded, "")], traits, hidden_size])
-    return Structure(
-        summary=_summary(structure_id, folded, n_parameters, hidden_size),
-        modules=tuple(module_rows(folded, structure_id)),
-        traits=traits,
-        architecture=type(model).__name__,
-        note=note,
-    )
-
-
-def _summary(structure_id: str, folded: Node, n_parameters: int, hidden_size: int | None) -> StructureRecord:
-    return StructureRecord(
-        run_id="",
-        structure_id=structure_id,
-        provenance=PROVENANCE,
-        n_modules=count_modules(folded),
-        n_parameters=n_parameters,
-        n_layers=longest_block_run(folded),
-        hidden_size=hidden_size,
-        max_depth=depth(folded),
+    return structure_of(
+        folded, PROVENANCE, traits, hidden_size=hidden_size, architecture=type(model).__name__, note=note
     )
 
 
