@@ -38,6 +38,7 @@ _MISSING_VALUE = re.compile(
 )
 _MOST_PARAMETERS = 2**63 - 1  # what the store's BIGINT holds
 _WIDEST = 2**31 - 1  # ... and its INTEGER
+_LOST_ERROR = re.compile(r"without (setting an exception|exception set)")
 _PACKAGE = re.compile(r"requires? the (?P<needed>[\w.-]+) library|No module named '(?P<absent>[\w.-]+)'")
 
 
@@ -216,6 +217,10 @@ def _build(model_class: type, request: ReadRequest) -> tuple["nn.Module", Any]:
         raise
     except MemoryError as error:
         raise UnreadableError("out_of_memory", f"MemoryError: {error}") from error
+    except SystemError as error:
+        # What the interpreter says when a function of its own meets the memory limit and cannot even say so.
+        reason = "out_of_memory" if _LOST_ERROR.search(str(error)) else "bad_config"
+        raise UnreadableError(reason, f"SystemError: {error}") from error
     except Exception as error:  # the boundary
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise UnreadableError(_reason(error), _with_package(text)) from error
