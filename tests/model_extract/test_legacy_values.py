@@ -61,8 +61,9 @@ def test_anything_else_is_left_as_it_is(model_type: str, key: str, value: object
 
 
 @given(st.sampled_from(["hidden_size", "rope_scaling", "eos_token_id", "tie_word_embeddings"]), JSON)
-def test_no_value_raises(key: str, value: object) -> None:
-    modern_value(class_of("llama"), key, value)
+def test_no_value_raises_and_what_is_modern_stays(key: str, value: object) -> None:
+    modern = modern_value(class_of("llama"), key, value)
+    assert repr(modern_value(class_of("llama"), key, modern)) == repr(modern)
 
 
 def test_a_config_in_older_spelling_builds_what_the_modern_one_builds() -> None:
