@@ -35,8 +35,8 @@ def similar(
     count: Annotated[int, typer.Option("-k", "--count", min=1, help="neighbours to show, structures")] = 10,
 ) -> None:
     """Show the architectures nearest to a model: similarity in [0, 1], and the tokens that only one of the two has."""
+    from data_processing.answers.neighbours import describe, find_structure, nearest
     from data_processing.corpus import read_models, read_trees
-    from data_processing.neighbours import describe, find_structure, nearest
 
     with Store.open(settings.store, create=False) as store:
         models = read_models(store)

@@ -6,10 +6,10 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from data_processing.canonical import ModuleRow, Tree, canonical_tree
-from data_processing.fingerprints import HASH_VERSION, Fingerprints
-from data_processing.similarity import METHOD
-from data_processing.tokens import TOKENS_VERSION
+from data_processing.similarity.jaccard import METHOD
+from data_processing.trees.canonical import ModuleRow, Tree, canonical_tree
+from data_processing.trees.fingerprints import HASH_VERSION, Fingerprints
+from data_processing.trees.tokens import TOKENS_VERSION
 from pipeline.errors import StageError, UsageError
 from store import Query, Store
 from store.records import ExtractionReason, SourceName

@@ -6,16 +6,17 @@ Everything of a run is written in one transaction, after the hash of its input: 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
-from data_processing.clusters import cluster_plans, plan_similarities
+from data_processing.choosing.representatives import Choice, choose
 from data_processing.corpus import MODELS, ModelRow, read_fingerprints, read_models, read_stored_pairs, read_trees
-from data_processing.families import Family, Member, contradicted_names, group_families
-from data_processing.fingerprints import HASH_VERSION, Fingerprints
-from data_processing.lineage import NamedModel, name_models
-from data_processing.names import NAMES_VERSION, known_names
-from data_processing.representatives import Choice, choose
-from data_processing.similarity import METHOD
-from data_processing.structures import Comparison, compare, read_structures
-from data_processing.tokens import TOKENS_VERSION
+from data_processing.grouping.clusters import cluster_plans, plan_similarities
+from data_processing.grouping.families import Family, Member, contradicted_names, group_families
+from data_processing.naming.lineage import NamedModel, name_models
+from data_processing.naming.names import NAMES_VERSION, known_names
+from data_processing.similarity.comparison import Comparison, compare
+from data_processing.similarity.jaccard import METHOD
+from data_processing.trees.fingerprints import HASH_VERSION, Fingerprints
+from data_processing.trees.structures import read_structures
+from data_processing.trees.tokens import TOKENS_VERSION
 from pipeline.progress import Progress
 from pipeline.settings import Settings
 from pipeline.stages import StagePlan, StageReport

@@ -16,7 +16,7 @@ from pipeline.progress import PlainProgress
 from pipeline.settings import load_settings
 from store import Query, Store
 from store.records import ExtractionRecord, ModuleRecord, SightingRecord, StructureRecord
-from tests.data_processing.trees import Module, decoder, encoder, rows_of
+from tests.data_processing.module_trees import Module, decoder, encoder, rows_of
 
 TREES: dict[str, Module] = {
     "llama": decoder(),

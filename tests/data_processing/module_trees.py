@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-from data_processing.canonical import ModuleRow
+from data_processing.trees.canonical import ModuleRow
 
 
 @dataclass(frozen=True)

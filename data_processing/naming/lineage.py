@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from data_processing.corpus import ModelRow
-from data_processing.names import KnownNames, ParsedName, parse_name, type_base_name
+from data_processing.naming.names import KnownNames, ParsedName, parse_name, type_base_name
 
 Evidence = Literal["base_model", "model_type", "name"]
 

@@ -1,8 +1,8 @@
 from dataclasses import replace
 
-from data_processing.canonical import canonical_tree
-from data_processing.tokens import Bag, token_bag
-from tests.data_processing.trees import Module, decoder, encoder, linear, rows_of
+from data_processing.trees.canonical import canonical_tree
+from data_processing.trees.tokens import Bag, token_bag
+from tests.data_processing.module_trees import Module, decoder, encoder, linear, rows_of
 
 
 def bag(root: Module) -> Bag:

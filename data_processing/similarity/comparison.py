@@ -1,31 +1,10 @@
-"""The structures of a corpus compared: hashes, tokens, and the pairs that are alike."""
+"""The structures of a corpus compared: which are the same for similarity, and which pairs are alike."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from data_processing.canonical import Tree
-from data_processing.fingerprints import Fingerprints, fingerprints
-from data_processing.similarity import Overlap, similar_pairs
-from data_processing.tokens import Bag, token_bag
-from pipeline.progress import Progress
-
-
-@dataclass(frozen=True)
-class Structure:
-    """A structure as stage 2 knows it."""
-
-    structure_id: str
-    hashes: Fingerprints
-    bag: Bag
-
-
-@dataclass(frozen=True)
-class StructurePair:
-    """Two structures at or above the threshold, structure_a < structure_b."""
-
-    structure_a: str
-    structure_b: str
-    overlap: Overlap
+from data_processing.similarity.jaccard import Overlap, similar_pairs
+from data_processing.trees.structures import Structure
 
 
 @dataclass(frozen=True)
@@ -48,23 +27,6 @@ class Comparison:
             return 1.0
         found = self.pairs.get((first, second))
         return None if found is None else found.similarity
-
-
-def read_structures(
-    trees: Mapping[str, Tree], known: Mapping[str, Fingerprints], progress: Progress
-) -> dict[str, Structure]:
-    """Return hashes and tokens of every tree; hashes that are known are not computed again."""
-    structures = {}
-    with progress.track("structures", len(trees)) as track:
-        for structure_id, tree in sorted(trees.items()):
-            structures[structure_id] = read_structure(structure_id, tree, known.get(structure_id))
-            track.advance()
-    return structures
-
-
-def read_structure(structure_id: str, tree: Tree, known: Fingerprints | None = None) -> Structure:
-    """Return hashes and tokens of a tree."""
-    return Structure(structure_id, known or fingerprints(tree), token_bag(tree))
 
 
 def compare(structures: Mapping[str, Structure], threshold: float) -> Comparison:

@@ -2,9 +2,9 @@ import random
 
 import pytest
 
-from data_processing.families import Member, Strategy, contradicted_names, group_families
-from data_processing.lineage import name_models
-from data_processing.names import known_names
+from data_processing.grouping.families import Member, Strategy, contradicted_names, group_families
+from data_processing.naming.lineage import name_models
+from data_processing.naming.names import known_names
 from tests.data_processing.models import model
 
 PLANS = {  # model id -> (plan, cluster of the plan)

@@ -15,7 +15,7 @@ itself, so that its attribute's name does not count. What stands beside it is a 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-from data_processing.canonical import ROOT, Node, Tree, children_of
+from data_processing.trees.canonical import ROOT, Node, Tree, children_of
 
 TOKENS_VERSION = 1
 _INPUT_KINDS = ("Embedding", "Conv1d", "Conv2d", "Conv3d")

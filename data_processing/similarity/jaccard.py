@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from data_processing.tokens import Bag
+from data_processing.trees.tokens import Bag
 
 if TYPE_CHECKING:
     import numpy

@@ -1,6 +1,6 @@
 """What a model's name says: family, version, size, variant (METHODS 1.1).
 
-A name is evidence, not identity: where lineage or a config says more, `data_processing.lineage` prefers that.
+A name is evidence, not identity: where lineage or a config says more, `data_processing.naming.lineage` prefers that.
 """
 
 import re

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from itertools import groupby
 from typing import Literal
 
-from data_processing.canonical import ROOT, Node, Tree, children_of
+from data_processing.trees.canonical import ROOT, Node, Tree, children_of
 
 HASH_VERSION = 1
 HASH_BYTES = 16

@@ -4,11 +4,11 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.data_processing.trees.test_tokens import bag
 
-from data_processing.similarity import differing_tokens, overlap, similar_pairs, weight_units
-from data_processing.tokens import Bag
-from tests.data_processing.test_tokens import bag
-from tests.data_processing.trees import decoder, encoder, from_transformers
+from data_processing.similarity.jaccard import differing_tokens, overlap, similar_pairs, weight_units
+from data_processing.trees.tokens import Bag
+from tests.data_processing.module_trees import decoder, encoder, from_transformers
 
 bags = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 200), max_size=8)
 

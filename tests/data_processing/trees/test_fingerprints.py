@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_processing.canonical import canonical_tree
-from data_processing.fingerprints import Fingerprints, fingerprints
-from tests.data_processing.trees import Module, decoder, encoder, from_transformers, linear, rows_of, stack
+from data_processing.trees.canonical import canonical_tree
+from data_processing.trees.fingerprints import Fingerprints, fingerprints
+from tests.data_processing.module_trees import Module, decoder, encoder, from_transformers, linear, rows_of, stack
 
 
 def hashes(root: Module) -> Fingerprints:

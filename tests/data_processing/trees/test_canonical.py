@@ -1,7 +1,7 @@
 import pytest
 
-from data_processing.canonical import ModuleRow, canonical_tree
-from tests.data_processing.trees import Module, decoder, linear, norm, rows_of, stack
+from data_processing.trees.canonical import ModuleRow, canonical_tree
+from tests.data_processing.module_trees import Module, decoder, linear, norm, rows_of, stack
 
 
 def test_parameterless_modules_and_what_holds_only_such_are_left_out() -> None:

@@ -1,8 +1,8 @@
 """Families: which models belong together, by name, by architecture, or by both.
 
 - name: models with the same base name. Every model is in a family.
-- architecture: models whose plans (family hashes) are in one cluster (`data_processing.clusters`). A model without a
-  structure is in no family.
+- architecture: models whose plans (family hashes) are in one cluster (`grouping.clusters`). A model without a structure
+  is in no family.
 - both: models of one name are taken as their best-known member, and these are grouped by architecture; a member whose
   own structure is of another cluster goes where its structure is (the name is evidence, the structure decides), a
   member without a structure goes with its name's best-known member. Names without any structure stay families by name.
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
 
-from data_processing.lineage import NamedModel
-from data_processing.names import KnownNames, prominence
-from data_processing.representatives import choose_order
+from data_processing.choosing.representatives import choose_order
+from data_processing.naming.lineage import NamedModel
+from data_processing.naming.names import KnownNames, prominence
 
 Strategy = Literal["name", "architecture", "both"]
 _SUFFIX_BYTES = 4

@@ -1,4 +1,4 @@
-from data_processing.representatives import choose
+from data_processing.choosing.representatives import choose
 from tests.data_processing.models import model
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from data_processing.canonical import Tree
 from data_processing.corpus import ModelRow
-from data_processing.similarity import Overlap, differing_tokens, overlap
-from data_processing.structures import Structure, distinct_structures, read_structure
+from data_processing.similarity.comparison import distinct_structures
+from data_processing.similarity.jaccard import Overlap, differing_tokens, overlap
+from data_processing.trees.canonical import Tree
+from data_processing.trees.structures import Structure, read_structure
 from pipeline.errors import UsageError
 from pipeline.text import count_of
 

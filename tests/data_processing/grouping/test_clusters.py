@@ -3,7 +3,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_processing.clusters import cluster_plans, plan_pair, plan_similarities
+from data_processing.grouping.clusters import cluster_plans, plan_pair, plan_similarities
 
 similarities = st.dictionaries(
     st.tuples(st.sampled_from("abcde"), st.sampled_from("abcde")).filter(lambda pair: pair[0] < pair[1]),

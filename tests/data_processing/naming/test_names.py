@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_processing.names import known_names, parse_name, simple_base_name, type_base_name
+from data_processing.naming.names import known_names, parse_name, simple_base_name, type_base_name
 
 HUB_IDS = Path(__file__).resolve().parents[3] / "shared/data/hub_metadata/hub_ids_union.csv.gz"
 

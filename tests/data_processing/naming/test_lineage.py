@@ -1,6 +1,6 @@
 from data_processing.corpus import ModelRow
-from data_processing.lineage import name_models
-from data_processing.names import known_names
+from data_processing.naming.lineage import name_models
+from data_processing.naming.names import known_names
 from tests.data_processing.models import model
 
 

@@ -1,0 +1,1 @@
+"""Answers for people: nearest architectures, what differs, tables in the earlier layout."""

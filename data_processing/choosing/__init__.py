@@ -1,0 +1,1 @@
+"""Which models stand for a family and for the corpus."""

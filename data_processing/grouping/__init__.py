@@ -1,0 +1,1 @@
+"""Which models belong together, and where the evidence disagrees."""

@@ -1,0 +1,1 @@
+"""How alike structures are, exactly and at scale."""

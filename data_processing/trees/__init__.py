@@ -1,0 +1,1 @@
+"""What a structure is without its wording: canonical tree, hashes, tokens."""
