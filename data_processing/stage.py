@@ -125,7 +125,7 @@ def _structure_ids(models: Sequence[ModelRow]) -> set[str]:
 def _fingerprint_records(run_id: str, found: Comparison, known: dict[str, Fingerprints]) -> list[FingerprintRecord]:
     return [
         FingerprintRecord(
-            run_id, name, HASH_VERSION, structure.hashes.exact, structure.hashes.layout, structure.hashes.family
+            run_id, name, HASH_VERSION, structure.hashes.exact, structure.hashes.layout, structure.hashes.family, None
         )
         for name, structure in sorted(found.structures.items())
         if name not in known

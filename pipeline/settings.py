@@ -117,7 +117,18 @@ class Settings(BaseSettings):
     hub_threads: int = Field(gt=0, le=256, description="requests to the Hub at a time")
 
     dedup_strategy: Literal["name", "architecture", "both"] = Field(description="families by name|architecture|both")
+    level: Literal["exact", "layout", "plan", "similar"] = Field(
+        description="what makes two structures one architecture: exact (sizes too)|layout (any width)|plan (any depth)|"
+        "similar (plans at or above the threshold)"
+    )
+    similarity: Literal["jaccard", "sequence"] = Field(
+        description="how similarity is measured: jaccard (weighted, of tokens)|sequence (the earlier miner's)"
+    )
     similarity_threshold: Fraction = Field(description="similarity that joins two structures, fraction in [0, 1]")
+    objective: Literal["k-medoids", "k-centre"] = Field(
+        description="what representatives minimise: k-medoids (mean distance by downloads)|k-centre (greatest distance)"
+    )
+    licenses: NamesOrNone = Field(description="licences a representative may have, comma-separated; none = any")
 
     methods: Names = Field(description="pruning methods, comma-separated")
     ratios: Ratios = Field(

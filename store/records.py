@@ -207,6 +207,7 @@ class FingerprintRecord:
     exact_hash: str
     layout_hash: str
     family_hash: str
+    body_hash: str | None
 
 
 @dataclass(frozen=True)
@@ -223,6 +224,10 @@ class NameRecord:
     size: str | None
     variant: str | None
     evidence: Literal["base_model", "model_type", "name"]
+    training: str | None = None
+    quantisation: str | None = None
+    context: str | None = None
+    step: str | None = None
 
 
 @dataclass(frozen=True)
@@ -237,6 +242,8 @@ class SimilarityRecord:
     total: float
     method: str
     version: int
+    only_a: tuple[str, ...] | None = None
+    only_b: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -252,6 +259,21 @@ class FamilyRecord:
     is_representative: bool
     similarity_to_representative: float | None
     reason: str
+    level: Literal["exact", "layout", "plan", "similar"] | None = None
+
+
+@dataclass(frozen=True)
+class FindingRecord:
+    """A row of `findings`."""
+
+    run_id: str
+    kind: Literal["name_structure", "child_shape", "other_traits"]
+    source: SourceName
+    model_id: str
+    other_model_id: str | None
+    said: str
+    found: str
+    similarity: float | None
 
 
 @dataclass(frozen=True)
@@ -264,10 +286,39 @@ class RepresentativeRecord:
     source: SourceName
     revision: str
     rank: int
-    objective: Literal["smallest-with-weights", "most-downloaded"]
+    objective: str
     has_weights: bool
     n_parameters: int | None
     reason: str
+    mean_distance: float | None = None
+
+
+@dataclass(frozen=True)
+class CoverageRecord:
+    """A row of `coverage`."""
+
+    run_id: str
+    objective: str
+    k: int
+    family_id: str
+    source: SourceName
+    model_id: str
+    distance: float
+    share_models: float
+    share_downloads: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class MapPointRecord:
+    """A row of `map_points`."""
+
+    run_id: str
+    structure_id: str
+    x: float
+    y: float
+    method: str
+    n_models: int
 
 
 @dataclass(frozen=True)
@@ -348,7 +399,10 @@ TABLES: dict[type, str] = {
     NameRecord: "names",
     SimilarityRecord: "similarities",
     FamilyRecord: "families",
+    FindingRecord: "findings",
     RepresentativeRecord: "representatives",
+    CoverageRecord: "coverage",
+    MapPointRecord: "map_points",
     RedundancyRecord: "redundancy",
     ExperimentRecord: "experiments",
     MetricRecord: "metrics",

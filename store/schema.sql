@@ -146,7 +146,8 @@ CREATE TABLE fingerprints (
     hash_version INTEGER NOT NULL, -- version of the definition
     exact_hash   VARCHAR NOT NULL, -- same architecture, same size
     layout_hash  VARCHAR NOT NULL, -- same plan, any width
-    family_hash  VARCHAR NOT NULL  -- same plan, any width, any depth
+    family_hash  VARCHAR NOT NULL, -- same plan, any width, any depth
+    body_hash    VARCHAR           -- plan of the model without its heads, in terms that a config's and a tensor header's view share; NULL = hashed by version 1
 );
 
 -- table names: what a model's name and metadata say of its family
@@ -160,7 +161,11 @@ CREATE TABLE names (
     version          VARCHAR,          -- such as 3.1; NULL = none in the name
     size             VARCHAR,          -- such as 7b, 8x7b, base; NULL = none in the name
     variant          VARCHAR,          -- such as instruct, gptq; comma-separated; NULL = none in the name
-    evidence         VARCHAR NOT NULL  -- base_model, model_type or name: where base_name comes from
+    evidence         VARCHAR NOT NULL, -- base_model, model_type or name: where base_name comes from
+    training         VARCHAR,          -- such as lora, dpo, merge; comma-separated; NULL = none in the name
+    quantisation     VARCHAR,          -- such as q4_k_m, awq, 4bit, mlx; comma-separated; NULL = none in the name
+    context          VARCHAR,          -- length of the context as written, such as 32k; NULL = none in the name
+    step             VARCHAR           -- date or training step as written, such as 20240101, step1000; NULL = none in the name
 );
 
 -- table similarities: a verified pair of structures at or above the threshold of the run that found it
@@ -168,11 +173,13 @@ CREATE TABLE similarities (
     run_id      VARCHAR NOT NULL, -- run that computed it
     structure_a VARCHAR NOT NULL, -- the smaller id
     structure_b VARCHAR NOT NULL, -- the greater id
-    similarity  DOUBLE NOT NULL,  -- weighted Jaccard, fraction in [0, 1]
-    shared      DOUBLE NOT NULL,  -- weight of the shared tokens
-    total       DOUBLE NOT NULL,  -- weight of the union
-    method      VARCHAR NOT NULL, -- weighted-jaccard
-    version     INTEGER NOT NULL  -- version of the tokens' definition
+    similarity  DOUBLE NOT NULL,  -- by `method`, fraction in [0, 1]
+    shared      DOUBLE NOT NULL,  -- weight of the shared tokens; sequence: modules in matching runs
+    total       DOUBLE NOT NULL,  -- weight of the union; sequence: mean number of modules
+    method      VARCHAR NOT NULL, -- weighted-jaccard or sequence (the earlier miner's definition)
+    version     INTEGER NOT NULL, -- version of the method's definition
+    only_a      VARCHAR[],        -- tokens of structure_a alone, the most frequent first, at most 12; NULL = not recorded
+    only_b      VARCHAR[]         -- tokens of structure_b alone
 );
 
 -- table families: membership of a model
@@ -185,7 +192,20 @@ CREATE TABLE families (
     source                       VARCHAR NOT NULL, -- as in sightings
     is_representative            BOOLEAN NOT NULL, -- one a family
     similarity_to_representative DOUBLE,           -- fraction in [0, 1]; NULL = no structure to compare (strategy name), or below the threshold
-    reason                       VARCHAR NOT NULL  -- why it is a member
+    reason                       VARCHAR NOT NULL, -- why it is a member
+    level                        VARCHAR           -- exact, layout, plan or similar: what joins two structures; NULL = strategy name, or an earlier version
+);
+
+-- table findings: where two pieces of evidence about a model disagree
+CREATE TABLE findings (
+    run_id         VARCHAR NOT NULL, -- process run; the newest one is current
+    kind           VARCHAR NOT NULL, -- name_structure: name and structure place it in different families; child_shape: structure unlike its declared parent's; other_traits: same layout as other_model_id, other function
+    source         VARCHAR NOT NULL, -- as in sightings
+    model_id       VARCHAR NOT NULL, -- as in sightings
+    other_model_id VARCHAR,          -- the model it is compared with; NULL = none
+    said           VARCHAR NOT NULL, -- what the first piece of evidence says
+    found          VARCHAR NOT NULL, -- what the second one says
+    similarity     DOUBLE            -- of the two models' structures, fraction in [0, 1]; NULL = not compared
 );
 
 -- table representatives: what stage prune may take
@@ -196,10 +216,35 @@ CREATE TABLE representatives (
     source       VARCHAR NOT NULL, -- as in sightings
     revision     VARCHAR NOT NULL, -- as in sightings
     rank         INTEGER NOT NULL, -- 1 = the representative, 2 = next choice
-    objective    VARCHAR NOT NULL, -- smallest-with-weights or most-downloaded
+    objective    VARCHAR NOT NULL, -- k-medoids or k-centre (version 1: smallest-with-weights, most-downloaded)
     has_weights  BOOLEAN NOT NULL, -- safetensors weights are reachable
     n_parameters BIGINT,           -- NULL = not extracted
-    reason       VARCHAR NOT NULL  -- why this one
+    reason       VARCHAR NOT NULL, -- why this one
+    mean_distance DOUBLE           -- of the family's models to the nearest choice up to this rank, weighted by downloads, fraction in [0, 1]; NULL = no structures to compare
+);
+
+-- table coverage: how much of the corpus the first k representatives of families stand for
+CREATE TABLE coverage (
+    run_id          VARCHAR NOT NULL, -- process run; the newest one is current
+    objective       VARCHAR NOT NULL, -- k-medoids or k-centre
+    k               INTEGER NOT NULL, -- choices so far, from 1
+    family_id       VARCHAR NOT NULL, -- family of the k-th choice
+    source          VARCHAR NOT NULL, -- of the k-th choice, as in sightings
+    model_id        VARCHAR NOT NULL, -- the k-th choice, as in sightings
+    distance        DOUBLE NOT NULL,  -- greatest distance (1 - similarity) that counts as covered, fraction in [0, 1]
+    share_models    DOUBLE NOT NULL,  -- models within that distance of one of the first k choices, fraction in [0, 1]
+    share_downloads DOUBLE,           -- the same of downloads; NULL = no downloads are known
+    reason          VARCHAR NOT NULL  -- why the k-th choice
+);
+
+-- table map_points: a 2-D map of the distinct structures, near where they are similar
+CREATE TABLE map_points (
+    run_id       VARCHAR NOT NULL, -- process run; the newest one is current
+    structure_id VARCHAR NOT NULL, -- as in extracted_structures; stands for those with the same plan and tokens
+    x            DOUBLE NOT NULL,  -- without unit
+    y            DOUBLE NOT NULL,  -- without unit
+    method       VARCHAR NOT NULL, -- how it was drawn
+    n_models     INTEGER NOT NULL  -- models that it stands for
 );
 
 -- table redundancy: one measurement of a dense model
@@ -303,12 +348,46 @@ SELECT * FROM names WHERE run_id = (SELECT max(run_id) FROM names);
 
 -- view structures: extracted structures with their newest hashes (NULL = not processed yet)
 CREATE VIEW structures AS
-SELECT structure.* EXCLUDE (run_id), hashes.exact_hash, hashes.layout_hash, hashes.family_hash, hashes.hash_version
+SELECT
+    structure.* EXCLUDE (run_id),
+    hashes.exact_hash, hashes.layout_hash, hashes.family_hash, hashes.body_hash, hashes.hash_version
 FROM extracted_structures AS structure
 LEFT JOIN (
     SELECT * FROM fingerprints
     QUALIFY row_number() OVER (PARTITION BY structure_id ORDER BY hash_version DESC, run_id DESC) = 1
 ) AS hashes USING (structure_id);
+
+-- view model_levels: each model with the hashes of its structure (NULL = it has none, or is not processed yet)
+CREATE VIEW model_levels AS
+SELECT
+    model.source, model.model_id, model.revision, model.downloads, extraction.structure_id,
+    structure.provenance, structure.exact_hash, structure.layout_hash, structure.family_hash, structure.body_hash
+FROM newest_models AS model
+LEFT JOIN current_extractions AS extraction USING (source, model_id, revision)
+LEFT JOIN structures AS structure USING (structure_id);
+
+-- view view_mappings: a tensor header's view of a structure and the config's view of it, with the evidence (same_model or same_body)
+CREATE VIEW view_mappings AS
+SELECT DISTINCT header_structure, config_structure, 'same_model' AS evidence
+FROM current_cross_checks
+WHERE header_structure IS NOT NULL
+UNION ALL
+SELECT header.structure_id, config.structure_id, 'same_body'
+FROM structures AS header
+JOIN structures AS config USING (body_hash)
+WHERE header.provenance IN ('header', 'gguf') AND config.provenance = 'config';
+
+-- view current_findings: disagreements of the newest process run
+CREATE VIEW current_findings AS
+SELECT * FROM findings WHERE run_id = (SELECT max(run_id) FROM families);
+
+-- view current_coverage: coverage curve of the newest process run
+CREATE VIEW current_coverage AS
+SELECT * FROM coverage WHERE run_id = (SELECT max(run_id) FROM families);
+
+-- view current_map_points: map of the newest process run
+CREATE VIEW current_map_points AS
+SELECT * FROM map_points WHERE run_id = (SELECT max(run_id) FROM families);
 
 -- view current_families: membership of the newest process run
 CREATE VIEW current_families AS
