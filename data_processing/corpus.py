@@ -1,18 +1,18 @@
 """What stage 2 reads from the store: models, their trees, and what earlier runs have already computed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
+from typing import Literal
 
-from data_processing.similarity.jaccard import METHOD
+from data_processing.similarity.sequence import ModuleSequence, read_sequences
 from data_processing.trees.canonical import ModuleRow, Tree, canonical_tree
 from data_processing.trees.fingerprints import HASH_VERSION, Fingerprints
-from data_processing.trees.tokens import TOKENS_VERSION
 from pipeline.errors import StageError, UsageError
 from store import Query, Store
-from store.records import ExtractionReason, SourceName
+from store.records import ExtractionReason, Provenance, SourceName
 
 _QUERIES = Path(__file__).with_name("queries")
 
@@ -33,6 +33,12 @@ class ModelRow:
     model_type: str | None
     n_parameters: int | None
     is_delta: bool = False  # an adapter: it has no meaning without its base
+    license: str | None = None
+    gated: bool | None = None
+    base_models: str | None = None  # all that are declared, one a line; None = the tags name none
+    architecture: str | None = None  # class of transformers that was built
+    adapter_base: str | None = None  # base that the adapter's config names: any text from outside
+    gguf_architecture: str | None = None  # general.architecture of a GGUF file
 
     @property
     def is_part(self) -> bool:
@@ -48,6 +54,27 @@ class FingerprintRow:
     exact: str
     layout: str
     family: str
+    body: str
+
+
+@dataclass(frozen=True)
+class ShapeRow:
+    """What findings compare of a structure beside its hashes and tokens."""
+
+    structure_id: str
+    provenance: Provenance
+    n_parameters: int
+    n_layers: int  # 0 = none repeats
+    hidden_size: int | None  # None = the config does not say, or there is none
+    traits: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class SameModelRow:
+    """A tensor header's view and the config's view of one model."""
+
+    header_structure: str
+    config_structure: str
 
 
 @dataclass(frozen=True)
@@ -69,11 +96,37 @@ class FamilyRow:
     has_weights: bool
 
 
+@dataclass(frozen=True)
+class LevelRow:
+    """An architecture at an exact level: a hash, and what has it."""
+
+    hash: str
+    models: int
+    structures: int
+    downloads: int | None  # None = unknown of all
+    best_known: str  # the most downloaded model
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All that a run of stage 2 reads."""
+
+    models: Sequence[ModelRow]
+    trees: Mapping[str, Tree]
+    known_hashes: Mapping[str, Fingerprints]
+    shapes: Mapping[str, ShapeRow]
+    same_model: Mapping[str, str]  # a tensor header's view of a structure -> the config's view of the same model
+    sequences: Mapping[str, ModuleSequence] | None  # None = similarity is that of tokens
+
+
 MODELS = Query(_QUERIES / "models.sql", ModelRow)
 MODULES = Query(_QUERIES / "modules.sql", ModuleRow)
 FINGERPRINTS = Query(_QUERIES / "fingerprints.sql", FingerprintRow)
+SHAPES = Query(_QUERIES / "shapes.sql", ShapeRow)
+SAME_MODEL = Query(_QUERIES / "same_model.sql", SameModelRow)
 STORED_PAIRS = Query(_QUERIES / "stored_pairs.sql", PairRow)
 FAMILIES = Query(_QUERIES / "families.sql", FamilyRow)
+LEVELS = Query(_QUERIES / "levels.sql", LevelRow)
 
 
 def read_models(store: Store) -> list[ModelRow]:
@@ -87,6 +140,19 @@ def read_models(store: Store) -> list[ModelRow]:
     return models
 
 
+def read_corpus(store: Store, models: Sequence[ModelRow], similarity: Literal["jaccard", "sequence"]) -> Corpus:
+    """Return everything about the models' structures."""
+    wanted = {model.structure_id for model in models if model.structure_id is not None}
+    return Corpus(
+        models=models,
+        trees=read_trees(store, wanted),
+        known_hashes=read_fingerprints(store),
+        shapes={row.structure_id: row for row in store.fetch(SHAPES)},
+        same_model=read_same_model(store),
+        sequences=read_sequences(store, wanted) if similarity == "sequence" else None,
+    )
+
+
 def read_trees(store: Store, structure_ids: Iterable[str]) -> dict[str, Tree]:
     """Return the canonical trees of structures. A structure without modules has a tree of its root alone."""
     wanted = sorted(set(structure_ids))
@@ -98,12 +164,17 @@ def read_trees(store: Store, structure_ids: Iterable[str]) -> dict[str, Tree]:
 def read_fingerprints(store: Store) -> dict[str, Fingerprints]:
     """Return the hashes of the present version that are stored, by structure."""
     rows = store.fetch(FINGERPRINTS, version=HASH_VERSION)
-    return {row.structure_id: Fingerprints(row.exact, row.layout, row.family) for row in rows}
+    return {row.structure_id: Fingerprints(row.exact, row.layout, row.family, row.body) for row in rows}
 
 
-def read_stored_pairs(store: Store) -> set[tuple[str, str]]:
-    """Return the pairs of structures whose similarity is stored for the present method and version."""
-    rows = store.fetch(STORED_PAIRS, method=METHOD, version=TOKENS_VERSION)
+def read_same_model(store: Store) -> dict[str, str]:
+    """Return the config's view of a structure that was read from a tensor header; of several the smallest id."""
+    return {row.header_structure: row.config_structure for row in store.fetch(SAME_MODEL)}
+
+
+def read_stored_pairs(store: Store, method: str, version: int) -> set[tuple[str, str]]:
+    """Return the pairs of structures whose similarity is stored for a method and version."""
+    rows = store.fetch(STORED_PAIRS, method=method, version=version)
     return {(row.structure_a, row.structure_b) for row in rows}
 
 

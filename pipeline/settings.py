@@ -61,7 +61,7 @@ def parse_list(value: Any) -> Any:
 Quantity = Annotated[int, BeforeValidator(parse_quantity), Field(gt=0)]
 Names = Annotated[tuple[str, ...], BeforeValidator(parse_list), Field(min_length=1)]
 NamesOrNone = Annotated[tuple[str, ...], BeforeValidator(parse_list)]
-Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Similarity = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Ratios = Annotated[tuple[Ratio, ...], BeforeValidator(parse_list), Field(min_length=1)]
 SourceChoice = Literal["auto", "hub", "builtin", "reference", "directory"]
@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     similarity: Literal["jaccard", "sequence"] = Field(
         description="how similarity is measured: jaccard (weighted, of tokens)|sequence (the earlier miner's)"
     )
-    similarity_threshold: Fraction = Field(description="similarity that joins two structures, fraction in [0, 1]")
+    similarity_threshold: Similarity = Field(description="similarity that joins two structures, fraction in (0, 1]")
     objective: Literal["k-medoids", "k-centre"] = Field(
         description="what representatives minimise: k-medoids (mean distance by downloads)|k-centre (greatest distance)"
     )

@@ -223,7 +223,7 @@ class NameRecord:
     version: str | None
     size: str | None
     variant: str | None
-    evidence: Literal["base_model", "model_type", "name"]
+    evidence: Literal["base_model", "adapter_config", "gguf", "model_type", "architecture", "name"]
     training: str | None = None
     quantisation: str | None = None
     context: str | None = None

@@ -161,7 +161,7 @@ CREATE TABLE names (
     version          VARCHAR,          -- such as 3.1; NULL = none in the name
     size             VARCHAR,          -- such as 7b, 8x7b, base; NULL = none in the name
     variant          VARCHAR,          -- such as instruct, gptq; comma-separated; NULL = none in the name
-    evidence         VARCHAR NOT NULL, -- base_model, model_type or name: where base_name comes from
+    evidence         VARCHAR NOT NULL, -- where base_name comes from: base_model, adapter_config, gguf, model_type, architecture or name
     training         VARCHAR,          -- such as lora, dpo, merge; comma-separated; NULL = none in the name
     quantisation     VARCHAR,          -- such as q4_k_m, awq, 4bit, mlx; comma-separated; NULL = none in the name
     context          VARCHAR,          -- length of the context as written, such as 32k; NULL = none in the name
@@ -359,11 +359,23 @@ LEFT JOIN (
 
 -- view model_levels: each model with the hashes of its structure (NULL = it has none, or is not processed yet)
 CREATE VIEW model_levels AS
+WITH seen AS (
+    SELECT
+        source, model_id,
+        arg_max(revision, (run_id, revision)) AS revision, arg_max_null(downloads, (run_id, revision)) AS downloads
+    FROM sightings
+    GROUP BY source, model_id
+),
+outcomes AS (  -- aggregates rather than the windows of other views: two seconds instead of five for two million models
+    SELECT source, model_id, revision, arg_max_null(structure_id, run_id) AS structure_id
+    FROM extractions
+    GROUP BY source, model_id, revision
+)
 SELECT
-    model.source, model.model_id, model.revision, model.downloads, extraction.structure_id,
+    seen.source, seen.model_id, revision, downloads, structure_id,
     structure.provenance, structure.exact_hash, structure.layout_hash, structure.family_hash, structure.body_hash
-FROM newest_models AS model
-LEFT JOIN current_extractions AS extraction USING (source, model_id, revision)
+FROM seen
+LEFT JOIN outcomes USING (source, model_id, revision)
 LEFT JOIN structures AS structure USING (structure_id);
 
 -- view view_mappings: a tensor header's view of a structure and the config's view of it, with the evidence (same_model or same_body)

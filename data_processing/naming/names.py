@@ -1,38 +1,36 @@
-"""What a model's name says: family, version, size, variant (METHODS 1.1).
+"""What a model's name says: owner, family and the parts of `naming.grammar` (METHODS 1.1).
 
 A name is evidence, not identity: where lineage or a config says more, `data_processing.naming.lineage` prefers that.
 """
 
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
 
-NAMES_VERSION = 1
-_TABLE_FILE = Path(__file__).with_name("known_names.toml")
+from data_processing.naming.grammar import WORD, fold, parse_parts
+from data_processing.naming.known import KnownNames, known_names, prominence, squeeze, type_base_name
+
+__all__ = [
+    "NAMES_VERSION",
+    "FoundFamily",
+    "KnownNames",
+    "ParsedName",
+    "find_family",
+    "is_template",
+    "known_names",
+    "parse_name",
+    "prominence",
+    "simple_base_name",
+    "type_base_name",
+]
+
+NAMES_VERSION = 2
 # A family's name is seldom spread over more words (speech-encoder-decoder, audio-spectrogram-transformer).
 _LONGEST_WINDOW = 4
 # Shorter types (dia, sam, led) are too often parts of other words: they count as whole words only.
 _SHORTEST_PART = 4
-
-_WORD = re.compile(r"[a-z0-9]+")
-_SIZE = re.compile(
-    r"(?<![a-z0-9.])((?:\d+x)?\d+(?:[.]\d+)?[bm](?:-a\d+(?:[.]\d+)?b)?|"
-    r"tiny|mini|small|medium|base|large|xlarge|xxlarge|huge|giant|xl|xxl)(?![a-z0-9])"
-)
-_VERSION = re.compile(r"(?<![a-z0-9])v(\d+(?:[.]\d+)*)(?![a-z0-9])")
-_FAMILY_VERSION = re.compile(r"[a-z][-_ ]?(\d+(?:[.]\d+)+|\d)(?![a-z0-9.])")
-_VARIANTS = (
-    *("instruct", "chat", "it", "lora", "qlora", "dpo", "orpo", "kto", "rlhf", "ppo", "sft", "merge", "finetuned"),
-    *("gptq", "awq", "gguf", "ggml", "exl2", "mlx", "bnb", "4bit", "8bit", "fp8", "fp16", "bf16", "int4", "int8"),
-    *("uncased", "cased", "multilingual", "distill", "distilled"),
-)
-_QUANTISATION = re.compile(r"(?<![a-z0-9])(i?q\d_[a-z0-9_]+)(?![a-z0-9])")
-_CONTEXT = re.compile(r"(?<![a-z0-9])(\d+k)(?![a-z0-9])")
+_NUMBER_BEHIND = re.compile(r"(?<![0-9])[0-9]+[bm]?$")
+_DISTILL = ("distill", "distilled")
 # Words that templates, trainers and test suites put in front: they say nothing of a family.
 _GENERIC_WORDS = frozenset(
     (
@@ -42,20 +40,14 @@ _GENERIC_WORDS = frozenset(
     )
 )
 _EMPTY_NAME = "unnamed"
-
-
-@dataclass(frozen=True)
-class KnownNames:
-    """Names that stand for a family; every key is lower case without separators."""
-
-    families: Mapping[str, str]  # "xlmroberta" -> "xlm-roberta", aliases included
-    compounds: tuple[str, ...]  # the best known first
-    owners: Mapping[str, str]
+_ACTIVE = re.compile(r"-a[0-9.]+b$")
+_COPIES = re.compile(r"[0-9]+x[0-9.]+b|[0-9.]+bx[0-9]+")
+_MIXED = (None, "llama", "mistral")
 
 
 @dataclass(frozen=True)
 class ParsedName:
-    """The parts of a model id; None = the name does not say."""
+    """The parts of a model id; None = it does not say. Several values are comma-separated, in the name's order."""
 
     owner: str | None
     base_name: str
@@ -64,125 +56,120 @@ class ParsedName:
     size: str | None
     variant: str | None
     recognised: bool  # base_name is a known family, not just the first word
+    training: str | None = None
+    quantisation: str | None = None
+    context: str | None = None
+    step: str | None = None
+
+
+@dataclass(frozen=True)
+class FoundFamily:
+    """A family in a list of words: the first of its words and the key of `KnownNames` that they spell."""
+
+    family: str
+    word: int
+    key: str
 
 
 def parse_name(model_id: str, known: KnownNames) -> ParsedName:
-    """Take a model id apart. Any text is accepted; ids that differ only in case give the same base name."""
+    """Take a model id apart. Any text is accepted; ids that differ in case only differ in `owner` only."""
     owner, _, name = model_id.rpartition("/")
-    lower = name.lower()
-    family = _find_family(_WORD.findall(lower), known) or known.owners.get(owner.lower())
+    folded = fold(name)
+    words = [(match.start(), match[0]) for match in WORD.finditer(folded)]
+    found = find_family([word for _, word in words], known)
+    parts = parse_parts(folded, words[found.word][0] if found else _own_word_at(words))
+    family = _as_mixture(found.family if found else known.owners.get(fold(owner)), parts.size, known)
     return ParsedName(
         owner=owner or None,
-        base_name=family or _own_word(lower),
+        base_name=family or _own_word(folded),
         base_name_simple=simple_base_name(model_id),
-        version=_find_version(lower),
-        size=_first_group(_SIZE, lower.replace("_", "-")),
-        variant=_find_variants(lower),
+        version=parts.version,
+        size=parts.size,
+        variant=parts.variant,
         recognised=family is not None,
+        training=parts.training,
+        quantisation=parts.quantisation,
+        context=parts.context,
+        step=parts.step,
     )
 
 
 def simple_base_name(model_id: str) -> str:
     """Return the earlier miner's base name: the id's last part up to the first "-", else "_", in lower case."""
-    name = model_id.split("/")[-1].lower()
+    name = fold(model_id.split("/")[-1])
     separator = "-" if "-" in name else "_"
     return name.split(separator)[0]
 
 
-def type_base_name(model_type: str) -> str:
-    """Return the base name that a config's model_type stands for: xlm_roberta -> xlm-roberta."""
-    return model_type.lower().replace("_", "-").strip("-") or _EMPTY_NAME
+def is_template(model_id: str) -> bool:
+    """Return whether a name has no word of its own (my_awesome_model): equal names then mean nothing."""
+    return not _own_words(fold(model_id.rpartition("/")[2]))
 
 
-def prominence(base_name: str, known: KnownNames) -> int:
-    """Return the place of a base name in the list of families that others are built from; greater = less known."""
-    name = _squeeze(base_name)
-    return known.compounds.index(name) if name in known.compounds else len(known.compounds)
+def find_family(words: Sequence[str], known: KnownNames) -> FoundFamily | None:
+    """Return the family of the longest known name among folded words, the earliest of equally long ones.
 
-
-def known_names(model_types: Iterable[str] = ()) -> KnownNames:
-    """Return the names to look for: types that the installed transformers has, `model_types`, and the table."""
-    types = {_squeeze(name): type_base_name(name) for name in [*_installed_types(), *sorted(model_types)]}
-    table = _table()
-    families = {key: value for key, value in types.items() if key} | table["aliases"]
-    return KnownNames(families, tuple(table["compounds"]), table["owners"])
-
-
-@cache
-def _table() -> dict[str, Any]:
-    return tomllib.loads(_TABLE_FILE.read_text(encoding="utf-8"))
-
-
-@cache
-def _installed_types() -> tuple[str, ...]:
-    """Return the folder names of transformers' models: the list of types without the second that an import costs."""
-    spec = find_spec("transformers")
-    if spec is None or spec.origin is None:
-        return ()
-    folder = Path(spec.origin).parent / "models"
-    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name not in _NO_TYPES))
-
-
-_NO_TYPES = ("auto", "__pycache__", "deprecated")
-
-
-def _find_family(words: list[str], known: KnownNames) -> str | None:
-    """Return the family of the longest known name among the words, the earliest of equally long ones.
-
-    X-distill-Y is a Y: what follows the word "distill" is asked first.
+    X-distill-Y is a Y: what follows the last "distill" is asked first, then what stands before it, and so on.
     """
-    for index, word in enumerate(words[1:], start=1):
-        if word in ("distill", "distilled"):
-            family = _find_family(words[index + 1 :], known)
-            if family is not None:
-                return family
-    found = [*_whole_windows(words, known), *_compound_words(words, known)]
-    return min(found, key=lambda match: (-match[0], match[1]))[2] if found else None
+    stop = len(words)
+    for index in (*(at for at in reversed(range(len(words))) if words[at] in _DISTILL), -1):
+        found = _longest(words[index + 1 : stop], index + 1, known)
+        if found is not None:
+            return found
+        stop = max(index, 0)
+    return None
 
 
-def _whole_windows(words: list[str], known: KnownNames) -> list[tuple[int, int, str]]:
-    """Return (length, position, family) for every run of words that spells a known name, a version after it or not."""
-    found = []
+def _longest(words: Sequence[str], offset: int, known: KnownNames) -> FoundFamily | None:
+    found = [*_whole_windows(words, offset, known), *_compound_words(words, offset, known)]
+    return min(found, key=lambda one: (-len(one.key), one.word)) if found else None
+
+
+def _whole_windows(words: Sequence[str], offset: int, known: KnownNames) -> Iterable[FoundFamily]:
+    """Yield every run of words that spells a known name, a version or a size (opt125m) after it or not."""
+    families = known.families
     for start in range(len(words)):
-        for stop in range(start + 1, min(start + _LONGEST_WINDOW, len(words)) + 1):
-            text = "".join(words[start:stop])
-            key = text if text in known.families else text.rstrip("0123456789")
-            if key in known.families and (key == text or len(key) >= _SHORTEST_PART):
-                found.append((len(key), start, known.families[key]))
-    return found
+        text = ""
+        for word in words[start : start + _LONGEST_WINDOW]:
+            text += word
+            if text in families:
+                yield FoundFamily(families[text], offset + start, text)
+            elif (tail := _NUMBER_BEHIND.search(text)) and tail.start() >= _SHORTEST_PART:
+                key = text[: tail.start()]
+                if key in families:
+                    yield FoundFamily(families[key], offset + start, key)
 
 
-def _compound_words(words: list[str], known: KnownNames) -> list[tuple[int, int, str]]:
-    """Return (length, position, family) for words that begin or end with a family that others build names from."""
-    return [
-        (len(part), position, known.families.get(part, part))
-        for position, word in enumerate(words)
-        for part in known.compounds
-        if word.startswith(part) or word.endswith(part)
-    ]
+def _compound_words(words: Sequence[str], offset: int, known: KnownNames) -> Iterable[FoundFamily]:
+    """Yield words that begin or end with a family that others build names from."""
+    for position, word in enumerate(words):
+        if word.startswith(known.compounds) or word.endswith(known.compounds):
+            for part in known.compounds:
+                if word.startswith(part) or word.endswith(part):
+                    yield FoundFamily(known.families.get(part, part), offset + position, part)
 
 
-def _find_version(name: str) -> str | None:
-    return _first_group(_VERSION, name) or _first_group(_FAMILY_VERSION, name)
+def _as_mixture(family: str | None, size: str | None, known: KnownNames) -> str | None:
+    """Return the family as its size says it: 30b-a3b of qwen3 is a qwen3-moe, 2x7b of llama, mistral or none a mixtral.
+
+    Tools that make one model of N copies write it as a Mixtral.
+    """
+    if size is None:
+        return family
+    if _ACTIVE.search(size):
+        return family and known.families.get(f"{squeeze(family)}moe", family)
+    return "mixtral" if family in _MIXED and _COPIES.match(size) else family
 
 
-def _find_variants(name: str) -> str | None:
-    words = set(_WORD.findall(name))
-    found = [word for word in _VARIANTS if word in words]
-    found += [match[1] for match in (_QUANTISATION.search(name), _CONTEXT.search(name)) if match]
-    return ",".join(found) or None
-
-
-def _first_group(pattern: re.Pattern[str], text: str) -> str | None:
-    match = pattern.search(text)
-    return match[1] if match else None
+def _own_words(name: str) -> list[str]:
+    return [word for word in WORD.findall(name) if word not in _GENERIC_WORDS and not word.isdigit()]
 
 
 def _own_word(name: str) -> str:
     """Return the first word that is no template's; a name without one (my_awesome_model) stands for itself alone."""
-    own = [word for word in _WORD.findall(name) if word not in _GENERIC_WORDS and not word.isdigit()]
+    own = _own_words(name)
     return own[0] if own else (name.strip() or _EMPTY_NAME)
 
 
-def _squeeze(name: str) -> str:
-    return "".join(_WORD.findall(name.lower()))
+def _own_word_at(words: Sequence[tuple[int, str]]) -> int:
+    return next((at for at, word in words if word not in _GENERIC_WORDS and not word.isdigit()), 0)

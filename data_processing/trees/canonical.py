@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 # RMSNorm exists as a torch class and as one class in each model: both are known by their one parameter.
 ANONYMOUS_KINDS = frozenset({"container", "module", "RMSNorm"})
@@ -98,6 +99,7 @@ def _node(row: ModuleRow, parent: int, parameters: tuple[Parameter, ...]) -> Nod
     )
 
 
+@lru_cache(maxsize=1 << 14)  # most modules of most models have the same few shapes
 def _own_parameters(shapes: str) -> tuple[Parameter, ...]:
     if shapes == "{}":
         return ()

@@ -1,66 +1,51 @@
 """What similarity compares: a structure as a bag of tokens.
 
 A module gives two kinds of tokens, each a readable text:
-- its place and plan: the last two attribute names on its path, numbers left out, and what it is itself:
-  "self_attn.q_proj: Linear(weight)".
+- its place and plan: the last two attribute names on its path, numbers left out, and its own parameters with their
+  number of dimensions: "self_attn.q_proj: weight[2]". Kinds are left to the hashes, or a tensor header's view would
+  share nothing with the config's.
 - for a module with children, the set of them: "self_attn holds k_proj, o_proj, q_proj, v_proj".
 
 A token's count is how many modules of the unfolded tree give it.
 
-The body that a task head is put upon (`bert` in BertForMaskedLM, `model` in LlamaForCausalLM) is taken for the model
-itself, so that its attribute's name does not count. What stands beside it is a head, one token that lists its leaves:
-"head: LayerNorm(bias, weight), Linear(bias, weight)". So a model is near itself with another head.
+The body that a task head is put upon (`trees.bodies`) is taken for the model itself, so that its attribute's name does
+not count. What stands beside it is a head, one token that lists its leaves: "head: bias[1] weight[1], weight[2]". So a
+model is near itself with another head.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
+from data_processing.trees.bodies import branches_of, find_body
 from data_processing.trees.canonical import ROOT, Node, Tree, children_of
 
-TOKENS_VERSION = 1
-_INPUT_KINDS = ("Embedding", "Conv1d", "Conv2d", "Conv3d")
+TOKENS_VERSION = 2
 
 Bag = Mapping[str, int]
 
 
 def token_bag(tree: Tree) -> Bag:
     """Return the tokens of a tree with their counts."""
-    body = _body(tree)
+    body = find_body(tree)
     places = _places(tree, body)
     counts = _unfolded_counts(tree)
     children = children_of(tree)
     bag: Counter[str] = Counter()
     heads: dict[int, set[str]] = defaultdict(set)
-    branches = _branches(tree)
+    branches = branches_of(tree)
     for index, node in enumerate(tree):
         if body != ROOT and branches[index] != body:
             if not children[index]:
                 heads[branches[index]].add(_plan(node))
             continue
-        if index != body:
-            bag[f"{'.'.join(places[index])}: {_plan(node)}"] += counts[index]
+        if index != body or node.parameters:
+            bag[f"{'.'.join(places[index] or ('model',))}: {_plan(node)}"] += counts[index]
         if children[index]:
             members = sorted({_member(tree[child]) for child in children[index]})
             own_name = places[index][-1] if places[index] else "model"
             bag[f"{own_name} holds {', '.join(members)}"] += counts[index]
     bag.update(f"head: {', '.join(sorted(leaves))}" for leaves in heads.values())
     return dict(bag)
-
-
-def _body(tree: Tree) -> int:
-    """Return the one child of the root that takes input and has a stack of layers; the root where there is none."""
-    branches = _branches(tree)
-    takes_input = {branches[index] for index, node in enumerate(tree) if node.kind.startswith(_INPUT_KINDS)}
-    both = takes_input & {branches[index] for index, node in enumerate(tree) if node.numbered}
-    return both.pop() if len(both) == 1 else ROOT
-
-
-def _branches(tree: Tree) -> list[int]:
-    """Return for each node the child of the root that it stands in; the root for the root."""
-    branches = [ROOT]
-    for index, node in enumerate(tree[1:], start=1):
-        branches.append(index if node.parent == ROOT else branches[node.parent])
-    return branches
 
 
 def _places(tree: Tree, body: int) -> list[tuple[str, ...]]:
@@ -82,10 +67,7 @@ def _unfolded_counts(tree: Tree) -> list[int]:
 
 
 def _plan(node: Node) -> str:
-    if node.kind:
-        return f"{node.kind}({', '.join(sorted(parameter.name for parameter in node.parameters))})"
-    ranks = sorted(len(parameter.shape) for parameter in node.parameters)
-    return f"parameters of rank {', '.join(map(str, ranks))}" if ranks else "block"
+    return " ".join(f"{parameter.name}[{len(parameter.shape)}]" for parameter in node.parameters) or "block"
 
 
 def _member(node: Node) -> str:

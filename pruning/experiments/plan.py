@@ -62,7 +62,7 @@ def make_plan(store: Store, settings: Settings) -> Plan:
     check_settings(settings)
     methods = [METHODS[name] for name in dict.fromkeys(settings.methods)]
     device = check_device(settings.device)
-    candidates = store.fetch(CANDIDATES)
+    candidates = store.fetch(CANDIDATES, licenses=list(settings.licenses))
     small = [row for row in candidates if row.n_parameters is not None and row.n_parameters <= settings.max_params]
     experiments = [experiment for row in small for experiment in _experiments_of(row, methods, settings, device)]
     outcomes = {row.experiment_key: row for row in store.fetch(OUTCOMES)}

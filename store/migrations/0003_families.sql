@@ -58,11 +58,23 @@ LEFT JOIN (
 ) AS hashes USING (structure_id);
 
 CREATE VIEW model_levels AS
+WITH seen AS (
+    SELECT
+        source, model_id,
+        arg_max(revision, (run_id, revision)) AS revision, arg_max_null(downloads, (run_id, revision)) AS downloads
+    FROM sightings
+    GROUP BY source, model_id
+),
+outcomes AS (  -- aggregates rather than the windows of other views: two seconds instead of five for two million models
+    SELECT source, model_id, revision, arg_max_null(structure_id, run_id) AS structure_id
+    FROM extractions
+    GROUP BY source, model_id, revision
+)
 SELECT
-    model.source, model.model_id, model.revision, model.downloads, extraction.structure_id,
+    seen.source, seen.model_id, revision, downloads, structure_id,
     structure.provenance, structure.exact_hash, structure.layout_hash, structure.family_hash, structure.body_hash
-FROM newest_models AS model
-LEFT JOIN current_extractions AS extraction USING (source, model_id, revision)
+FROM seen
+LEFT JOIN outcomes USING (source, model_id, revision)
 LEFT JOIN structures AS structure USING (structure_id);
 
 CREATE VIEW view_mappings AS

@@ -75,7 +75,7 @@ def fill_families(store: Store) -> None:
     structures = sorted({row[2] for row in extracted})
     fingerprints = [
         FingerprintRecord(
-            PROCESS_RUN, structure, 1, f"exact{structure}", f"layout{_number(structure) % 20}", _family(structure)
+            PROCESS_RUN, structure, 1, f"exact{structure}", f"layout{_number(structure) % 20}", _family(structure), None
         )
         for structure in structures
     ]

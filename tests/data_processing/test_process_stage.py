@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from data_processing import corpus, stage
 from data_processing.__main__ import app
+from data_processing.answers import export
+from data_processing.similarity import sequence
 from pipeline.errors import UsageError
 from pipeline.progress import PlainProgress
 from pipeline.settings import load_settings
@@ -25,7 +27,9 @@ TREES: dict[str, Module] = {
     "bert": encoder(),
     "a/bert-plus": encoder(layers=6, extra_norm=True),
 }
-TABLES = ("fingerprints", "names", "similarities", "families", "representatives")
+TABLES = (
+    *("fingerprints", "names", "similarities", "families", "findings", "representatives", "coverage", "map_points"),
+)
 
 
 def fill(store: Store, names: list[str], run_id: str = "r1") -> None:
@@ -95,10 +99,63 @@ def test_families_representatives_and_counts(store: Store) -> None:
     assert report.counts["families with weights"] == 1
     first = store.rows("SELECT model_id, objective FROM current_representatives WHERE rank = 1 ORDER BY model_id")
     assert first == [
-        ("bert", "most-downloaded"),
-        ("mistral", "smallest-with-weights"),
-        ("qwen2", "most-downloaded"),
+        ("bert", "k-medoids"),
+        ("mistral", "k-medoids"),
+        ("qwen2", "k-medoids"),
     ]
+
+
+def test_every_table_of_the_stage_is_written(store: Store) -> None:
+    stage.run(store, SETTINGS, PROGRESS)
+    bodies = store.rows("SELECT count(DISTINCT body_hash) FROM fingerprints WHERE body_hash IS NOT NULL")
+    assert bodies == [(4,)]  # mistral and llama share one
+    pairs = store.rows("SELECT structure_a, structure_b, only_a, only_b FROM similarities")
+    holds = "LayerNorm, attention, intermediate, output"
+    only_plus = [f"encoder holds ExtraNorm, {holds}", "encoder.ExtraNorm: bias[1] weight[1]"]
+    assert pairs == [("s-a/bert-plus", "s-bert", only_plus, [f"encoder holds {holds}"])]
+    curve = store.rows("SELECT k, distance, share_models FROM current_coverage ORDER BY k, distance")
+    assert [row[0] for row in curve[::4]] == [1, 2, 3] and curve[-1][2] == 1.0
+    assert store.rows("SELECT count(*), sum(n_models) FROM current_map_points") == [(4, 5)]
+
+
+def test_levels_join_more_and_more(store: Store) -> None:
+    families = {}
+    for level in ("exact", "layout", "plan", "similar"):
+        settings = load_settings({"dedup_strategy": "architecture", "level": level, "similarity_threshold": 0.8})
+        families[level] = stage.run(store, settings, PROGRESS).counts["families"]
+    assert families == {"exact": 5, "layout": 5, "plan": 4, "similar": 3}
+    listed = {level: len(store.fetch(corpus.LEVELS, level=level, top=9)) for level in ("exact", "layout", "plan")}
+    assert listed == {"exact": 5, "layout": 5, "plan": 4}
+
+
+def test_a_headers_view_is_in_the_family_of_its_config(store: Store) -> None:
+    header = [
+        replace(record, kind="module")  # a tensor header names no classes
+        for record in _module_records(TREES["mistral"], "s-header")
+    ]
+    sighting = SightingRecord("r2", "own/custom-code", "hub", "1")
+    extraction = replace(_extraction("r2", "own/custom-code", "s-header"), reader="header")
+    store.insert([sighting], [extraction], [StructureRecord("r2", "s-header", "header", 1, 100, 4, 8, 5)], header)
+    stage.run(store, load_settings({"dedup_strategy": "architecture", "level": "plan"}), PROGRESS)
+    family = "SELECT family_id FROM current_families WHERE model_id = $model"
+    assert store.rows(family, {"model": "own/custom-code"}) == store.rows(family, {"model": "llama"})
+    mapped = store.rows("SELECT config_structure, evidence FROM view_mappings WHERE header_structure = 's-header'")
+    assert sorted(mapped) == [("s-llama", "same_body"), ("s-mistral", "same_body")]
+
+
+def test_similarity_by_sequence_gives_the_earlier_definition(store: Store) -> None:
+    settings = load_settings({"similarity": "sequence", "similarity_threshold": 0.8})
+    report = stage.run(store, settings, PROGRESS)
+    methods = store.rows("SELECT DISTINCT method FROM similarities")
+    assert methods == [("sequence",)] and report.counts["similar pairs"] > 0
+
+
+def test_threads_and_order_of_rows_change_nothing(store: Store) -> None:
+    stage.run(store, load_settings({"workers": 1}), PROGRESS)
+    with Store.open(None) as shuffled:
+        fill(shuffled, ["b/llama-gated", *reversed(TREES)])
+        stage.run(shuffled, load_settings({"workers": 2}), PROGRESS)
+        assert content(shuffled) == content(store)
 
 
 def test_the_same_again_writes_nothing(store: Store) -> None:
@@ -176,6 +233,10 @@ def test_an_empty_store_is_a_usage_error_but_can_be_planned_for() -> None:
         (corpus.FINGERPRINTS, {"version": 1}),
         (corpus.STORED_PAIRS, {"method": "m", "version": 1}),
         (corpus.FAMILIES, {"top": 3}),
+        (corpus.LEVELS, {"level": "exact", "top": 3}),
+        (corpus.SHAPES, {}),
+        (corpus.SAME_MODEL, {}),
+        (sequence.SEQUENCES, {"structures": ["s"]}),
     ],
     ids=lambda value: value.path.stem if isinstance(value, Query) else "",
 )
@@ -186,7 +247,8 @@ def test_queries_describe_as_their_rows(query: Query[Any], parameters: dict[str,
 
 
 def test_every_query_file_is_described() -> None:
-    described = {value.path.name for value in vars(corpus).values() if isinstance(value, Query)}
+    modules = (corpus, sequence, export)
+    described = {value.path.name for module in modules for value in vars(module).values() if isinstance(value, Query)}
     assert described == {path.name for path in Path(corpus.__file__).with_name("queries").glob("*.sql")}
 
 
@@ -207,7 +269,7 @@ def test_commands(file_store: str) -> None:
     assert re.search(r"3 +llama +\(mistral\*\)", families.stdout)
     similar = runner.invoke(app, ["similar", "llama", "--store", file_store, "-k", "2"])
     assert "1.000  mistral  (same family hash)" in similar.stdout
-    assert "only in qwen2: self_attn.k_proj: Linear(bias, weight)" in similar.stdout
+    assert "only in qwen2: self_attn.k_proj: bias[1] weight[2]" in similar.stdout
 
 
 def test_unknown_and_unextracted_models_are_usage_errors(file_store: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from model_extract import stage
 from model_extract.budget import MEAN_COST
 from model_extract.catalog import STOPPED_LISTING
-from model_extract.export import EXPORTED_MODELS, FOLDED_MODULES
+from model_extract.export import EXPORTED_MODELS
 from model_extract.listing import Listing
 from model_extract.show import SHOWN_MODEL
 from pipeline.settings import load_settings
@@ -24,7 +24,6 @@ from store import Query, Store
         (MEAN_COST, {"views": "auto"}),
         (STOPPED_LISTING, {"listing_key": "", "since": datetime(2026, 1, 1)}),  # as the store has it
         (EXPORTED_MODELS, {}),
-        (FOLDED_MODULES, {"structure": "x"}),
     ],
 )
 def test_columns_are_the_fields_of_the_row(query: Query, parameters: dict[str, Any]) -> None:

@@ -13,8 +13,9 @@ import pytest
 from hub import Hub
 from hub.limits import PUBLIC_BUDGETS, RateLimits
 from model_extract.doctor import examine
-from model_extract.export import export, file_name
+from model_extract.export import export
 from model_extract.stage import plan
+from model_extract.tree import block_of
 from pipeline.progress import PlainProgress
 from pipeline.settings import ROOT, load_settings
 from store import Store
@@ -112,12 +113,7 @@ def test_the_export_is_the_table_of_the_earlier_miner(tmp_path: Path) -> None:
         assert sum(int(row["Parameters"]) for row in rows) == sum(p.numel() for p in model.parameters())
         projection = next(row for row in rows if row["Layer Name"] == "model.layers.1.mlp.up_proj")
         assert (projection["Input Shape"], projection["Layer Type"]) == ("[1, 7, 8]", "Linear")
+        assert [row["Block"] for row in rows] == [block_of(name) for name, _ in model.named_modules() if name]
         hostile = next(path for path in written if path.name != "llama-000.csv")
         assert (tmp_path / "raw" / hostile).read_text().splitlines()[1].count("'=cmd") == 1
         assert export(store, tmp_path / "parquet", "parquet", PlainProgress()) == 2
-
-
-@pytest.mark.parametrize("model_id", ["../../etc/passwd", "a/b/c", "con\x00", "=1+1", "a" * 500, "\ud800"])
-def test_no_id_becomes_a_path(model_id: str) -> None:
-    assert len(file_name(model_id)) == 32 and file_name(model_id).isalnum()
-    assert file_name("owner/name-1.5") == "owner--name-1.5"

@@ -26,7 +26,7 @@ def test_flags_beat_the_environment_which_beats_the_file(tmp_path: Path, monkeyp
     ("flags", "words"),
     [
         ({"source": "hbu"}, ["--source", "'hbu'", "Did you mean hub"]),
-        ({"similarity_threshold": "1.5"}, ["--similarity-threshold", "[0, 1]", "'1.5'"]),
+        ({"similarity_threshold": "1.5"}, ["--similarity-threshold", "(0, 1]", "'1.5'"]),
         ({"similarity_threshold": "nan"}, ["--similarity-threshold", "'nan'"]),
         ({"ratios": "0.5,1"}, ["--ratios", "(0, 1)"]),
         ({"ratios": "0"}, ["--ratios", "(0, 1)"]),

@@ -1,14 +1,17 @@
-import csv
-import gzip
-from pathlib import Path
+import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_processing.naming.names import known_names, parse_name, simple_base_name, type_base_name
+from benchmarks.bench_names import TRUTHS, agreement, limited, union_list
+from data_processing.naming.known import known_names, type_base_name
+from data_processing.naming.names import is_template, parse_name, simple_base_name
+from pipeline.settings import ROOT
 
-HUB_IDS = Path(__file__).resolve().parents[3] / "shared/data/hub_metadata/hub_ids_union.csv.gz"
+HUB_IDS = ROOT.parent / "shared/data/hub_metadata/hub_ids_union.csv.gz"
+KNOWN = known_names()
 
 BASE_NAMES = {
     "bert-base-uncased": "bert",
@@ -86,28 +89,7 @@ BASE_NAMES = {
 
 @pytest.mark.parametrize(("model_id", "base_name"), BASE_NAMES.items())
 def test_base_names_of_real_looking_ids(model_id: str, base_name: str) -> None:
-    assert parse_name(model_id, known_names()).base_name == base_name
-
-
-def test_the_parts_of_a_name() -> None:
-    parsed = parse_name("TheBloke/Mistral-7B-Instruct-v0.2-GPTQ", known_names())
-    assert (parsed.owner, parsed.version, parsed.size, parsed.variant) == ("TheBloke", "0.2", "7b", "instruct,gptq")
-
-
-@pytest.mark.parametrize(
-    ("model_id", "size", "version", "variant"),
-    [
-        ("meta-llama/Llama-3.1-70B", "70b", "3.1", None),
-        ("mistralai/Mixtral-8x7B-v0.1", "8x7b", "0.1", None),
-        ("Qwen/Qwen3-30B-A3B", "30b-a3b", "3", None),
-        ("a/Llama-3-8B-Q4_K_M-32k", "8b", "3", "q4_k_m,32k"),
-        ("bert-base-uncased", "base", None, "uncased"),
-        ("a/b", None, None, None),
-    ],
-)
-def test_size_version_variant(model_id: str, size: str | None, version: str | None, variant: str | None) -> None:
-    parsed = parse_name(model_id, known_names())
-    assert (parsed.size, parsed.version, parsed.variant) == (size, version, variant)
+    assert parse_name(model_id, KNOWN).base_name == base_name
 
 
 @pytest.mark.parametrize(
@@ -123,21 +105,76 @@ def test_types_become_base_names() -> None:
     assert type_base_name("") == "unnamed"
 
 
-@given(text=st.text(max_size=60))
-def test_any_text_has_a_base_name_and_case_does_not_matter(text: str) -> None:
-    parsed = parse_name(text, known_names())
+@given(text=st.text(max_size=60) | st.from_regex(r"[a-zA-Z0-9./_ -]{0,60}", fullmatch=True))
+def test_any_text_parses_and_case_matters_to_the_owner_only(text: str) -> None:
+    parsed = parse_name(text, KNOWN)
     assert parsed.base_name
-    if text.isascii():
-        assert parse_name(text.upper(), known_names()).base_name == parsed.base_name
+    assert replace(parse_name(text.upper(), KNOWN), owner=None) == replace(parsed, owner=None)
+    assert replace(parse_name(text.lower(), KNOWN), owner=None) == replace(parsed, owner=None)
+
+
+@pytest.mark.parametrize("separator", ["-", "_", ".", ""])
+@pytest.mark.parametrize(
+    "piece",
+    ["distill", "a", "1", "1.", "7b", "x1", "q4", "q4_k", "20240101", "step1", "1step", "v1", "llama", "i", "dec"],
+)
+def test_a_long_name_takes_no_longer_than_its_length(piece: str, separator: str) -> None:
+    name = (f"{piece}{separator}" * 10_000)[:10_000]
+    started = time.process_time()
+    parse_name(name, KNOWN)
+    parse_name(f"{name}!", KNOWN)
+    # 10 to 100 ms on this project's machine; a pattern that backtracks takes minutes.
+    assert time.process_time() - started < 2.0
+
+
+def test_what_follows_distill_is_the_student() -> None:
+    by_name = {
+        "deepseek-ai/DeepSeek-R1-Distill-Llama-8B": "llama",
+        "a/llama-distilled-bert-distilled-t5": "t5",
+        "a/bert-base-distilled": "bert",
+        "a/roberta-distill-frobnicated": "roberta",
+        "a/distilled-gpt2": "gpt2",
+    }
+    assert {name: parse_name(name, KNOWN).base_name for name in by_name} == by_name
+
+
+def test_sizes_that_tell_a_mixture() -> None:
+    by_name = {
+        "Qwen/Qwen3-30B-A3B": "qwen3-moe",
+        "Qwen/Qwen3-30B": "qwen3",
+        "a/Beyonder-4x7B-v2": "mixtral",
+        "a/Mistral-2x7B": "mixtral",
+        "a/frobnicator-7Bx2-MoE": "mixtral",
+        "a/gemma-2x2b": "gemma",
+        "a/frobnicator-30B-A3B": "frobnicator",
+    }
+    assert {name: parse_name(name, KNOWN).base_name for name in by_name} == by_name
+
+
+def test_a_family_with_its_size_in_one_word() -> None:
+    assert parse_name("a/opt125m_x", KNOWN).base_name == "opt125m"  # shorter names are too often parts of other words
+    assert parse_name("a/galactica", replace(KNOWN, families={"galactica": "opt"})).base_name == "opt"
+    assert parse_name("a/galactica125m", replace(KNOWN, families={"galactica": "opt"})).base_name == "opt"
+    assert parse_name("a/galactica125mx", replace(KNOWN, families={"galactica": "opt"})).base_name == "galactica125mx"
+
+
+def test_templates_are_told_apart_from_names() -> None:
+    assert [name for name in ("a/my_awesome_model", "model", "a/x-model", "a/123") if is_template(name)] == [
+        "a/my_awesome_model",
+        "model",
+        "a/123",
+    ]
 
 
 @pytest.mark.skipif(not HUB_IDS.exists(), reason="needs ../shared/data")
-def test_names_alone_agree_with_real_model_types() -> None:
-    """Measured 0.70; the first token alone scores 0.27."""
-    from sklearn.metrics import adjusted_rand_score
-
-    with gzip.open(HUB_IDS, "rt", encoding="utf-8") as lines:
-        rows = [(row["id"], row["model_type"]) for row in csv.DictReader(lines) if row["model_type"]]
+def test_names_alone_agree_with_real_model_types_of_owners_that_were_not_looked_at() -> None:
+    """Measured 0.64 with at most 20 ids of an owner; the first word alone scores 0.36 there."""
     known = known_names()
-    names = [parse_name(model_id, known).base_name for model_id, _ in rows]
-    assert adjusted_rand_score([model_type for _, model_type in rows], names) > 0.6
+    rows = limited([one for one in union_list(HUB_IDS.parents[1]) if one.half == "test"], TRUTHS[0])
+    found = [(one.type_name or "", parse_name(one.model_id, known).base_name) for one in rows]
+    assert agreement(found) > 0.6
+
+
+def test_the_yardstick_is_the_adjusted_rand_index() -> None:
+    # Two groups of two, one of them split: 1 pair of equals is found, 1/3 by chance; 2 are true, 1 is claimed.
+    assert agreement([("a", "x"), ("a", "x"), ("b", "y"), ("b", "z")]) == pytest.approx((1 - 1 / 3) / (1.5 - 1 / 3))

@@ -1,14 +1,13 @@
 import math
-import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.data_processing.trees.test_tokens import bag
 
-from data_processing.similarity.jaccard import differing_tokens, overlap, similar_pairs, weight_units
+from data_processing.similarity.jaccard import differing_tokens, overlap, weight_units
 from data_processing.trees.tokens import Bag
 from tests.data_processing.module_trees import decoder, encoder, from_transformers
+from tests.data_processing.trees.test_tokens import bag
 
 bags = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 200), max_size=8)
 
@@ -44,29 +43,6 @@ def test_symmetric_and_1_only_for_equal_token_sets(one: Bag, other: Bag) -> None
 @given(count=st.integers(1, 10**6))
 def test_weights_of_counts(count: int) -> None:
     assert weight_units(count) / 16 == slow_weight(count)
-
-
-@given(found=st.lists(bags, max_size=9), threshold=st.sampled_from([0.0, 0.3, 0.5, 0.85, 1.0]))
-def test_pairs_equal_those_of_a_plain_loop(found: list[Bag], threshold: float) -> None:
-    expected = {
-        (first, second): overlap(found[first], found[second])
-        for first in range(len(found))
-        for second in range(first + 1, len(found))
-        if overlap(found[first], found[second]).similarity >= threshold
-    }
-    assert {(pair.first, pair.second): pair.overlap for pair in similar_pairs(found, threshold)} == expected
-
-
-def test_pairs_across_blocks() -> None:
-    generator = random.Random(0)
-    found = [{f"t{generator.randrange(9)}": generator.randrange(1, 9) for _ in range(4)} for _ in range(600)]
-    pairs = list(similar_pairs(found, 0.9))
-    assert [(pair.first, pair.second) for pair in pairs] == [
-        (first, second)
-        for first in range(600)
-        for second in range(first + 1, 600)
-        if slow_jaccard(found[first], found[second]) >= 0.9
-    ]
 
 
 def test_depth_matters_little_and_an_inserted_module_lowers_similarity() -> None:

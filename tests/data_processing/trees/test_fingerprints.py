@@ -16,7 +16,7 @@ def hashes(root: Module) -> Fingerprints:
 
 
 def changed(one: Fingerprints, other: Fingerprints) -> set[str]:
-    return {level for level in ("exact", "layout", "family") if getattr(one, level) != getattr(other, level)}
+    return {level for level in ("exact", "layout", "family", "body") if getattr(one, level) != getattr(other, level)}
 
 
 def test_worked_example_of_the_documentation() -> None:
@@ -31,20 +31,25 @@ def test_worked_example_of_the_documentation() -> None:
         ("family", "2", "2"),
     ):
         count = {"exact": "3", "layout": "3", "family": "n"}[level]
-        leaf = digest(f'[1,"{level}","Linear(weight[{weight}])",[]]')
-        layer = digest(f'[1,"{level}","",["{leaf}*2"]]')
-        layers = digest(f'[1,"{level}","",["{layer}*{count}"]]')
-        embed = digest(f'[1,"{level}","Embedding(weight[{embedding}])",[]]')
-        expected[level] = digest(f'[1,"{level}","",["{embed}*1","{layers}*1"]]')
+        leaf = digest(f'[2,"{level}","Linear(weight[{weight}])",[]]')
+        layer = digest(f'[2,"{level}","",["{leaf}*2"]]')
+        layers = digest(f'[2,"{level}","",["{layer}*{count}"]]')
+        embed = digest(f'[2,"{level}","Embedding(weight[{embedding}])",[]]')
+        expected[level] = digest(f'[2,"{level}","",["{embed}*1","{layers}*1"]]')
+    matrix = digest('[2,"body","[2]",[]]')
+    layers = digest(f'[2,"body","",["{digest(f"""[2,"body","",["{matrix}*2"]]""")}*n"]]')
+    parts = ",".join(f'"{part}*1"' for part in sorted((matrix, layers)))
+    expected["body"] = digest(f'[2,"body","",[{parts}]]')
     assert hashes(model) == Fingerprints(**expected)
     assert hashes(model) == GOLDEN
 
 
 # The same numbers stand in docs/FINGERPRINTS.md; a change of them is a new HASH_VERSION.
 GOLDEN = Fingerprints(
-    exact="b0957f88623a647b71915e7aef1d6db1",
-    layout="ce180ea00b2f9f391ea8291f32b5cec9",
-    family="a9864642b123b90f4c66622a90dc75f8",
+    exact="84971a956b45c1c82d664f490176030a",
+    layout="21f1940261434dc47eeb2efaedc17e57",
+    family="760558d000988aacfb75ac24abc39ce2",
+    body="2ceeb2a1d854b4e278bca3e5a87990ae",
 )
 
 
@@ -86,14 +91,23 @@ def test_grouped_queries_stay_in_the_family() -> None:
 
 
 def test_a_bias_is_another_family() -> None:
-    assert changed(hashes(decoder()), hashes(decoder(bias=True))) == {"exact", "layout", "family"}
+    assert changed(hashes(decoder()), hashes(decoder(bias=True))) == {"exact", "layout", "family", "body"}
+
+
+def test_heads_kinds_and_order_do_not_move_the_body() -> None:
+    model = decoder()
+    headless = model.children["model"]
+    other_head = replace(model, children={**model.children, "lm_head": Module("Conv1D", {"weight": (8, 2, 3)})})
+    backwards = replace(model, children=dict(reversed(list(model.children.items()))))
+    assert len({hashes(one).body for one in (model, headless, other_head, backwards)}) == 1
+    assert changed(hashes(model), hashes(other_head)) == {"exact", "layout", "family"}
 
 
 def test_three_projections_are_not_two() -> None:
     """Counts of named siblings are part of the plan: a gated MLP is no plain one."""
     plain = Module(children={"mlp": Module(children={"up": linear(4, 4), "down": linear(4, 4)})})
     gated = Module(children={"mlp": Module(children={name: linear(4, 4) for name in ("gate", "up", "down")})})
-    assert changed(hashes(plain), hashes(gated)) == {"exact", "layout", "family"}
+    assert changed(hashes(plain), hashes(gated)) == {"exact", "layout", "family", "body"}
 
 
 def test_alternating_layers_are_one_family_at_any_depth() -> None:

@@ -1,0 +1,27 @@
+-- Every pair of structures that was found similar, each with the first of the models that have it.
+WITH pairs AS (
+    SELECT * FROM similarities
+    QUALIFY row_number() OVER (PARTITION BY structure_a, structure_b, method, version ORDER BY run_id DESC) = 1
+),
+named AS (
+    SELECT structure_id, min(model_id) AS model_id
+    FROM model_levels
+    WHERE structure_id IS NOT NULL
+    GROUP BY structure_id
+)
+SELECT
+    pair.structure_a,
+    one.model_id AS model_a,
+    pair.structure_b,
+    other.model_id AS model_b,
+    pair.similarity,
+    pair.shared,
+    pair.total,
+    pair.method,
+    pair.version,
+    array_to_string(pair.only_a, '; ') AS only_a,
+    array_to_string(pair.only_b, '; ') AS only_b
+FROM pairs AS pair
+LEFT JOIN named AS one ON one.structure_id = pair.structure_a
+LEFT JOIN named AS other ON other.structure_id = pair.structure_b
+ORDER BY pair.method, pair.version, pair.structure_a, pair.structure_b
