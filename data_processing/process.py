@@ -10,12 +10,13 @@ from data_processing.choosing.representatives import Choice, Space, choose
 from data_processing.corpus import Corpus, ModelRow, ShapeRow
 from data_processing.grouping.families import Family, Member, group_families
 from data_processing.grouping.findings import find_contradictions
-from data_processing.grouping.levels import architectures, mapped_plans
+from data_processing.grouping.levels import Level, architectures, mapped_plans
 from data_processing.grouping.subjects import Finding, Shape, Subject
 from data_processing.naming.known import KnownNames, known_names
 from data_processing.naming.lineage import NamedModel, name_models
 from data_processing.similarity.comparison import Comparison, compare
 from data_processing.similarity.corpus_map import CorpusMap, draw_map, landmarks
+from data_processing.trees.fingerprints import Fingerprints
 from data_processing.trees.structures import Structure, read_structures
 from pipeline.progress import Progress
 from pipeline.settings import Settings
@@ -56,7 +57,8 @@ def process(corpus: Corpus, settings: Settings, threads: int, progress: Progress
     comparison = compare(structures, settings.similarity_threshold, threads, corpus.sequences)
     known = known_names(model.model_type for model in corpus.models if model.model_type)
     named = name_models(corpus.models, known)
-    members = _members(named, corpus, comparison, settings)
+    plans = _plans(corpus, comparison)
+    members = _members(named, plans, comparison, settings.level)
     rules = Rules(settings.objective, settings.licenses, settings.max_params)
     families = [
         _choose(family, comparison, rules) for family in group_families(members, settings.dedup_strategy, known)
@@ -68,22 +70,31 @@ def process(corpus: Corpus, settings: Settings, threads: int, progress: Progress
         comparison=comparison,
         members=members,
         families=families,
-        findings=_contradictions(members, corpus.shapes, structures, known),
+        # Whatever the level: other sizes of one plan contradict nothing.
+        findings=_contradictions(_members(named, plans, comparison, "similar"), corpus.shapes, structures, known),
         coverage=_coverage(families, whole, comparison, rules),
         corpus_map=_map(models_of, comparison),
         models_of=models_of,
     )
 
 
-def _members(named: Sequence[NamedModel], corpus: Corpus, comparison: Comparison, settings: Settings) -> list[Member]:
-    hashes = {structure_id: structure.hashes for structure_id, structure in comparison.structures.items()}
+def _plans(corpus: Corpus, comparison: Comparison) -> dict[str, str]:
     models_of = Counter(model.structure_id for model in corpus.models if model.structure_id is not None)
     provenance: dict[str, Provenance] = {name: shape.provenance for name, shape in corpus.shapes.items()}
-    plans = mapped_plans(hashes, provenance, corpus.same_model, models_of)
-    found = architectures(hashes, plans, comparison.pairs, settings.level)
+    return mapped_plans(_hashes(comparison), provenance, corpus.same_model, models_of)
+
+
+def _members(
+    named: Sequence[NamedModel], plans: Mapping[str, str], comparison: Comparison, level: Level
+) -> list[Member]:
+    found = architectures(_hashes(comparison), plans, comparison.pairs, level)
     return [
         Member(one, plans.get(one.model.structure_id or ""), found.get(one.model.structure_id or "")) for one in named
     ]
+
+
+def _hashes(comparison: Comparison) -> dict[str, Fingerprints]:
+    return {structure_id: structure.hashes for structure_id, structure in comparison.structures.items()}
 
 
 def _choose(family: Family, comparison: Comparison, rules: Rules) -> FamilyChoice:

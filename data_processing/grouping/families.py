@@ -58,13 +58,6 @@ def group_families(members: Iterable[Member], strategy: Strategy, known: KnownNa
     return _with_readable_ids(keyed, known)
 
 
-def contradicted_names(members: Iterable[Member]) -> int:
-    """Return how many models have a structure of another cluster than the best-known model of their name."""
-    structured = [member for member in members if member.cluster is not None]
-    best = _best_known(structured)
-    return sum(member.cluster != best[member.named.base_name].cluster for member in structured)
-
-
 def _keys_by_name(members: Sequence[Member]) -> list[tuple[str, Placed]]:
     return [
         (member.named.base_name, Placed(member, f"base name {member.named.base_name} (from {member.named.evidence})"))

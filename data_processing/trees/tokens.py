@@ -44,7 +44,8 @@ def token_bag(tree: Tree) -> Bag:
             members = sorted({_member(tree[child]) for child in children[index]})
             own_name = places[index][-1] if places[index] else "model"
             bag[f"{own_name} holds {', '.join(members)}"] += counts[index]
-    bag.update(f"head: {', '.join(sorted(leaves))}" for leaves in heads.values())
+    for branch, leaves in heads.items():
+        bag[f"head: {', '.join(sorted(leaves))}"] += counts[branch]
     return dict(bag)
 
 

@@ -80,10 +80,9 @@ def modules(
 
 @st.composite
 def trees(draw: st.DrawFn, most_runs: int = 2) -> Module:
-    """A whole model, its children named, with an anchor beside everything else."""
-    children = draw(st.dictionaries(st.sampled_from(NAMES), modules(most_runs), max_size=3))
-    own = draw(st.sampled_from(({}, {}, {}, *OWN_PARAMETERS)))
-    return Module("module", own, {**children, ANCHOR: draw(linears)})
+    """A whole model, with an anchor beside everything else."""
+    root = draw(containers(modules(most_runs), most_runs))
+    return replace(root, kind="module", children={**root.children, ANCHOR: draw(linears)})
 
 
 @st.composite

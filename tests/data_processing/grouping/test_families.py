@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from data_processing.grouping.families import Member, Strategy, contradicted_names, group_families
+from data_processing.grouping.families import Member, Strategy, group_families
 from data_processing.naming.lineage import name_models
 from data_processing.naming.names import known_names
 from tests.data_processing.models import model
@@ -73,7 +73,3 @@ def test_the_order_of_models_does_not_matter(strategy: Strategy) -> None:
         shuffled = members()
         random.Random(seed).shuffle(shuffled)
         assert group_families(shuffled, strategy, known_names()) == expected
-
-
-def test_names_that_structure_contradicts_are_counted() -> None:
-    assert contradicted_names(members()) == 1

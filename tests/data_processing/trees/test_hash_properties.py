@@ -437,3 +437,18 @@ def test_a_head_on_stages_of_convolutions_does_not_move_the_body() -> None:
     stage = Module("module", {}, {"conv": convolution}, repeats=2)
     bare = Module(children={"embedder": Module("module", {}, {"conv": convolution}), "encoder": stack(stage)})
     assert hashes(headed(bare, {"fc": Module("Linear", {"weight": (2, 8)})})).body == hashes(bare).body
+
+
+def test_numbered_heads_may_be_folded_in_another_way() -> None:
+    layer = Module("module", {}, {"fc": Module("Linear", {"weight": (2, 2)})})
+    body = Module(children={"embed": Module("Embedding", {"weight": (8, 2)}), "layers": stack(layer)})
+    head = Module("Linear", {"weight": (2, 2)})
+    folded = headed(body, {"0": replace(head, repeats=2)})
+    assert bag(headed(body, {"0": head, "1": head})) == bag(folded)
+
+
+def test_the_price_of_bodies_without_kinds_is_that_convolutions_can_hide_a_bare_ones_embedding() -> None:
+    """Alone, the stack with the only convolutions of images looks like a body, and the embedding like a head."""
+    block = Module("module", {}, {"conv": Module("Conv2d", {"weight": (2, 1, 3, 3)})})
+    body = Module(children={"embed": Module("Embedding", {"weight": (8, 2)}), "layers": stack(block)})
+    assert hashes(headed(body, {})).body != hashes(body).body
