@@ -41,14 +41,18 @@ def similar(
 ) -> None:
     """Show the architectures nearest to a model: similarity in [0, 1], and the tokens that only one of the two has."""
     from data_processing.answers.neighbours import describe, find_structure, nearest
-    from data_processing.corpus import read_models, read_trees
+    from data_processing.corpus import read_fingerprints, read_models, read_trees
 
     with Store.open(settings.store, create=False) as store:
         models = read_models(store)
         structure_id = find_structure(models, model)
         trees = read_trees(store, [one.structure_id for one in models if one.structure_id is not None])
-    for rank, neighbour in enumerate(nearest(structure_id, trees, models, count), start=1):
-        fields = {"rank": rank, "similarity": neighbour.overlap.similarity, **asdict(neighbour)}
+        hashes = read_fingerprints(store)
+    progress.note("rank, weighted Jaccard similarity, models of that architecture; weights are those of the tokens")
+    for rank, neighbour in enumerate(nearest(structure_id, trees, models, count, hashes), start=1):
+        found = neighbour.overlap
+        fields = {"rank": rank, **asdict(neighbour), "similarity": found.similarity}
+        fields["overlap"] = {"shared": found.shared, "total": found.total}
         progress.result(describe(neighbour, rank, model), **fields)
 
 
@@ -104,10 +108,13 @@ def families(
             text = f"{row.models:>8,}  {row.structures:>6,}  {row.hash}  ({printable(row.best_known)})"
             progress.result(text, level=level, **asdict(row))
         return
-    progress.note(f"families by {families[0].strategy}; * = the representative has weights")
+    progress.note(
+        f"members, family by {families[0].strategy} (its representative, * = it has weights), least similarity to it"
+    )
     for row in families:
         mark = "*" if row.has_weights else ""
-        text = f"{row.members:>8,}  {printable(row.family_id)}  ({printable(row.representative)}{mark})"
+        least = "" if row.least_similarity is None else f"  {row.least_similarity:.2f}"
+        text = f"{row.members:>8,}  {printable(row.family_id)}  ({printable(row.representative)}{mark}){least}"
         progress.result(text, **asdict(row))
 
 

@@ -94,6 +94,7 @@ class FamilyRow:
     members: int
     representative: str
     has_weights: bool
+    least_similarity: float | None  # of a member to the representative; None = no structures to compare
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def read_fingerprints(store: Store) -> dict[str, Fingerprints]:
 
 
 def read_same_model(store: Store) -> dict[str, str]:
-    """Return the config's view of a structure that was read from a tensor header; of several the smallest id."""
+    """Return the config's view of a structure that was read from a tensor header; of several that of most models."""
     return {row.header_structure: row.config_structure for row in store.fetch(SAME_MODEL)}
 
 

@@ -14,6 +14,7 @@ from data_processing.grouping.levels import Level, architectures, mapped_plans
 from data_processing.grouping.subjects import Finding, Shape, Subject
 from data_processing.naming.known import KnownNames, known_names
 from data_processing.naming.lineage import NamedModel, name_models
+from data_processing.naming.names import is_grammar
 from data_processing.similarity.comparison import Comparison, compare
 from data_processing.similarity.corpus_map import CorpusMap, draw_map, landmarks
 from data_processing.trees.fingerprints import Fingerprints
@@ -23,6 +24,8 @@ from pipeline.settings import Settings
 from store.records import Provenance
 
 # Distances are held for the structures of most models; beyond these a family or a corpus is judged by its largest part.
+_FEWEST_OWNERS = 2
+PROCESS_VERSION = 1  # of clusters, choices and map: a greater one makes finished runs stale
 MOST_IN_FAMILY = 5_000
 MOST_SITES = 2_000
 MOST_POINTS = 20_000
@@ -55,7 +58,7 @@ def process(corpus: Corpus, settings: Settings, threads: int, progress: Progress
     """Return what a corpus says; the order of its rows and the number of threads do not matter."""
     structures = read_structures(corpus.trees, corpus.known_hashes, progress)
     comparison = compare(structures, settings.similarity_threshold, threads, corpus.sequences)
-    known = known_names(model.model_type for model in corpus.models if model.model_type)
+    known = known_names(_established_types(corpus.models))
     named = name_models(corpus.models, known)
     plans = _plans(corpus, comparison)
     members = _members(named, plans, comparison, settings.level)
@@ -76,6 +79,18 @@ def process(corpus: Corpus, settings: Settings, threads: int, progress: Progress
         corpus_map=_map(models_of, comparison),
         models_of=models_of,
     )
+
+
+def _established_types(models: Iterable[ModelRow]) -> set[str]:
+    """Return the types that names may be searched for: of several owners, and no word that names have anyhow.
+
+    Any repository can write any text as its type; "instruct" would be the family of every tuned model.
+    """
+    owners: dict[str, set[str]] = defaultdict(set)
+    for model in models:
+        if model.model_type:
+            owners[model.model_type].add(model.model_id.rpartition("/")[0])
+    return {name for name, found in owners.items() if len(found) >= _FEWEST_OWNERS and not is_grammar(name)}
 
 
 def _plans(corpus: Corpus, comparison: Comparison) -> dict[str, str]:
@@ -101,7 +116,7 @@ def _choose(family: Family, comparison: Comparison, rules: Rules) -> FamilyChoic
     """Choose a family's representatives; of very many structures only those of most models are compared."""
     models = [placed.member.named.model for placed in family.members]
     own = [model.structure_id for model in models if model.structure_id is not None]
-    compared = _most_common((comparison.stands_for[structure_id] for structure_id in own), MOST_IN_FAMILY)
+    compared = _most_common(Counter(comparison.stands_for[structure_id] for structure_id in own), MOST_IN_FAMILY)
     row_of_distinct = {structure_id: row for row, structure_id in enumerate(compared)}
     first_of = {structure_id: comparison.stands_for[structure_id] for structure_id in own}
     row_of = {name: row_of_distinct[first] for name, first in first_of.items() if first in row_of_distinct}
@@ -173,11 +188,10 @@ def _points(models: Iterable[ModelRow], comparison: Comparison) -> list[Point]:
 
 
 def _map(models_of: Mapping[str, int], comparison: Comparison) -> CorpusMap:
-    shown = sorted(_most_common(Counter(models_of).elements(), MOST_POINTS))
+    shown = _most_common(models_of, MOST_POINTS)
     return draw_map(shown, comparison.distances(landmarks(shown), shown))
 
 
-def _most_common(structure_ids: Iterable[str], most: int) -> list[str]:
-    """Return the distinct ids in order, of very many those that come up most."""
-    counts = Counter(structure_ids)
+def _most_common(counts: Mapping[str, int], most: int) -> list[str]:
+    """Return the ids in order, of very many those that come up most."""
     return sorted(sorted(counts, key=lambda name: (-counts[name], name))[:most])

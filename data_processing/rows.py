@@ -118,9 +118,17 @@ def _memberships(run_id: str, chosen: FamilyChoice, settings: Settings) -> Itera
             source=model.source,
             is_representative=model == chosen.choices[0].model,
             similarity_to_representative=_nearness(placed, chosen),
-            reason=placed.reason,
+            reason=_membership_reason(placed, chosen, settings),
             level=None if settings.dedup_strategy == "name" else settings.level,
         )
+
+
+def _membership_reason(placed: Placed, chosen: FamilyChoice, settings: Settings) -> str:
+    """Say where similarity alone would not have put a member beside the representative."""
+    nearness = _nearness(placed, chosen)
+    if settings.dedup_strategy == "name" or nearness is None or nearness >= settings.similarity_threshold:
+        return placed.reason
+    return f"{placed.reason}; equal in plan to a member or like one, {nearness:.2f} to the representative by its tokens"
 
 
 def _nearness(placed: Placed, chosen: FamilyChoice) -> float | None:

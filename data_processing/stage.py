@@ -4,11 +4,9 @@ representatives, coverage and map.
 Everything of a run is written in one transaction, after the hash of its input: a run either happened or did not.
 """
 
-import os
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import astuple
-from typing import Any
 
 from data_processing.corpus import (
     MODELS,
@@ -19,8 +17,9 @@ from data_processing.corpus import (
     read_same_model,
     read_stored_pairs,
 )
+from data_processing.naming.known import known_names
 from data_processing.naming.names import NAMES_VERSION
-from data_processing.process import ProcessResult, process
+from data_processing.process import PROCESS_VERSION, ProcessResult, process
 from data_processing.rows import rows
 from data_processing.similarity import sequence
 from data_processing.trees.fingerprints import HASH_VERSION
@@ -52,7 +51,7 @@ def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
     with store.run("process", {name: getattr(settings, name) for name in SETTINGS}) as handle:
         store.record_input(handle, input_hash)
         corpus = read_corpus(store, models, settings.similarity)
-        result = process(corpus, settings, settings.workers or os.cpu_count() or 1, progress)
+        result = process(corpus, settings, settings.worker_count, progress)
         method = result.comparison.method
         stored = read_stored_pairs(store, method.name, method.version)
         store.insert(*rows(handle.run_id, result, settings, corpus.known_hashes.keys(), stored))
@@ -82,16 +81,17 @@ def plan(store: Store, settings: Settings) -> StagePlan:
 
 
 def _is_done(store: Store, input_hash: str) -> bool:
-    """Return whether the newest families come from this input. They are written whole, whatever became of the run."""
-    newest = store.rows("SELECT input_hash FROM runs WHERE run_id = (SELECT max(run_id) FROM families)")
+    """Return whether the newest names come from this input. Every run writes them, whole, whatever became of it."""
+    newest = store.rows("SELECT input_hash FROM runs WHERE run_id = (SELECT max(run_id) FROM names)")
     return newest == [(input_hash,)]
 
 
 def _input_hash(store: Store, models: Sequence[ModelRow], settings: Settings) -> str:
-    versions: dict[str, Any] = {"hash": HASH_VERSION, "tokens": TOKENS_VERSION, "names": NAMES_VERSION}
-    versions["sequence"] = sequence.VERSION
+    versions = (HASH_VERSION, TOKENS_VERSION, NAMES_VERSION, sequence.VERSION, PROCESS_VERSION)
     told = {name: getattr(settings, name) for name in SETTINGS}
-    return content_hash([versions, told, read_same_model(store), [astuple(model) for model in models]])
+    # Names are looked up among the types of the installed transformers and in the table.
+    names = sorted(known_names().families.items())
+    return content_hash([versions, told, names, read_same_model(store), [astuple(model) for model in models]])
 
 
 def _report(result: ProcessResult, known_hashes: Collection[str]) -> StageReport:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from hub import valid_id
-from pipeline.errors import UsageError
+from pipeline.errors import StageError, UsageError
 from pipeline.text import spreadsheet_safe
 from store.database import Query, Store
 
@@ -36,6 +36,7 @@ COLUMNS = {
     "Task": "string",
 }
 _FOLDER_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
+MOST_MODULES = 1_000_000
 _RUN = re.compile(r"(\d+)-(\d+)")
 
 
@@ -107,16 +108,19 @@ def file_name(model_id: str) -> str:
 def written_out(modules: Iterable[AnyFolded]) -> Iterator[tuple[str, AnyFolded]]:
     """Yield every module of `named_modules()` in its order, with the row that stands for it.
 
-    The rows come in the order of their positions.
+    The rows come in the order of their positions. Raises `StageError` for a structure of more than a million modules:
+    stage 1 reads none such.
     """
     children: dict[str | None, list[AnyFolded]] = defaultdict(list)
     for module in modules:
         children[module.parent].append(module)
-    waiting = _members(children[None], "")
+    waiting, seen = _members(children[None], ""), 0
     while waiting:
         name, module = waiting.pop()
         yield name, module
+        seen += 1
         waiting += _members(children[module.path], f"{name}.")
+        _check_number(seen + len(waiting))
 
 
 def block_of_member(name: str, path: str, block: str) -> str:
@@ -169,7 +173,16 @@ def _own_names(row: Folded) -> list[str]:
     """Return the last part of the name of each member; only a run's is a range (a key may be spelled 0-1 too)."""
     part = row.path.rpartition(".")[2]
     match = _RUN.fullmatch(part) if row.repeats > 1 else None
-    return [str(number) for number in range(int(match[1]), int(match[2]) + 1)] if match else [part]
+    if match is None:
+        return [part]
+    numbers = range(int(match[1]), int(match[2]) + 1)
+    _check_number(len(numbers))
+    return [str(number) for number in numbers]
+
+
+def _check_number(modules: int) -> None:
+    if modules > MOST_MODULES:
+        raise StageError(f"expected at most {MOST_MODULES:,} modules in a structure, got {modules:,} or more")
 
 
 def _module_table(model: TabledModel, modules: Sequence[FoldedModule], kind: Format) -> "pyarrow.Table":

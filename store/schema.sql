@@ -191,7 +191,7 @@ CREATE TABLE families (
     model_id                     VARCHAR NOT NULL, -- as in sightings
     source                       VARCHAR NOT NULL, -- as in sightings
     is_representative            BOOLEAN NOT NULL, -- one a family
-    similarity_to_representative DOUBLE,           -- fraction in [0, 1]; NULL = no structure to compare (strategy name), or below the threshold
+    similarity_to_representative DOUBLE,           -- weighted Jaccard similarity, fraction in [0, 1], also below the threshold (same plan, other names); NULL = no structure to compare
     reason                       VARCHAR NOT NULL, -- why it is a member
     level                        VARCHAR           -- exact, layout, plan or similar: what joins two structures; NULL = strategy name, or an earlier version
 );
@@ -220,7 +220,7 @@ CREATE TABLE representatives (
     has_weights  BOOLEAN NOT NULL, -- safetensors weights are reachable
     n_parameters BIGINT,           -- NULL = not extracted
     reason       VARCHAR NOT NULL, -- why this one
-    mean_distance DOUBLE           -- of the family's models to the nearest choice up to this rank, weighted by downloads, fraction in [0, 1]; NULL = no structures to compare
+    mean_distance DOUBLE           -- of the family's models to the nearest choice up to this rank, weighted half by models and half by downloads, fraction in [0, 1]; NULL = no structures to compare
 );
 
 -- table coverage: how much of the corpus the first k representatives of families stand for
@@ -357,23 +357,30 @@ LEFT JOIN (
     QUALIFY row_number() OVER (PARTITION BY structure_id ORDER BY hash_version DESC, run_id DESC) = 1
 ) AS hashes USING (structure_id);
 
--- view model_levels: each model with the hashes of its structure (NULL = it has none, or is not processed yet)
+-- view model_levels: each model with the hashes of its structure (NULL = it has none, or is not processed yet); is_part = a component or an adapter
 CREATE VIEW model_levels AS
 WITH seen AS (
     SELECT
         source, model_id,
-        arg_max(revision, (run_id, revision)) AS revision, arg_max_null(downloads, (run_id, revision)) AS downloads
+        arg_max(revision, (run_id, revision)) AS revision,
+        arg_max_null(downloads, (run_id, revision)) AS downloads,
+        arg_max_null(base_model_relation, (run_id, revision)) AS relation
     FROM sightings
     GROUP BY source, model_id
 ),
 outcomes AS (  -- aggregates rather than the windows of other views: two seconds instead of five for two million models
-    SELECT source, model_id, revision, arg_max_null(structure_id, run_id) AS structure_id
+    SELECT
+        source, model_id, revision,
+        arg_max_null(structure_id, run_id) AS structure_id,
+        arg_max_null(reason, run_id) AS reason
     FROM extractions
     GROUP BY source, model_id, revision
 )
 SELECT
     seen.source, seen.model_id, revision, downloads, structure_id,
-    structure.provenance, structure.exact_hash, structure.layout_hash, structure.family_hash, structure.body_hash
+    structure.provenance, structure.exact_hash, structure.layout_hash, structure.family_hash, structure.body_hash,
+    coalesce(outcomes.reason = 'component' OR seen.relation = 'adapter' OR structure.provenance = 'adapter', false)
+        AS is_part
 FROM seen
 LEFT JOIN outcomes USING (source, model_id, revision)
 LEFT JOIN structures AS structure USING (structure_id);
@@ -382,7 +389,7 @@ LEFT JOIN structures AS structure USING (structure_id);
 CREATE VIEW view_mappings AS
 SELECT DISTINCT header_structure, config_structure, 'same_model' AS evidence
 FROM current_cross_checks
-WHERE header_structure IS NOT NULL
+WHERE header_structure IS NOT NULL AND verdict IN ('agree', 'tied_weights', 'experts_stacked', 'prefix', 'quantised')
 UNION ALL
 SELECT header.structure_id, config.structure_id, 'same_body'
 FROM structures AS header
@@ -391,23 +398,23 @@ WHERE header.provenance IN ('header', 'gguf') AND config.provenance = 'config';
 
 -- view current_findings: disagreements of the newest process run
 CREATE VIEW current_findings AS
-SELECT * FROM findings WHERE run_id = (SELECT max(run_id) FROM families);
+SELECT * FROM findings WHERE run_id = (SELECT max(run_id) FROM names);
 
 -- view current_coverage: coverage curve of the newest process run
 CREATE VIEW current_coverage AS
-SELECT * FROM coverage WHERE run_id = (SELECT max(run_id) FROM families);
+SELECT * FROM coverage WHERE run_id = (SELECT max(run_id) FROM names);
 
 -- view current_map_points: map of the newest process run
 CREATE VIEW current_map_points AS
-SELECT * FROM map_points WHERE run_id = (SELECT max(run_id) FROM families);
+SELECT * FROM map_points WHERE run_id = (SELECT max(run_id) FROM names);
 
 -- view current_families: membership of the newest process run
 CREATE VIEW current_families AS
-SELECT * FROM families WHERE run_id = (SELECT max(run_id) FROM families);
+SELECT * FROM families WHERE run_id = (SELECT max(run_id) FROM names);
 
 -- view current_representatives: choices of the newest process run
 CREATE VIEW current_representatives AS
-SELECT * FROM representatives WHERE run_id = (SELECT max(run_id) FROM representatives);
+SELECT * FROM representatives WHERE run_id = (SELECT max(run_id) FROM names);
 
 -- view current_experiments: the newest outcome of each experiment
 CREATE VIEW current_experiments AS

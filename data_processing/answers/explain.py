@@ -69,7 +69,7 @@ class Explanation:
     resizings: tuple[Resizing, ...]
     traits: tuple[Fact, ...]
     numbers: tuple[Fact, ...]
-    equal_levels: Mapping[str, bool]  # exact, layout, family, body -> whether the hashes are equal
+    equal_levels: Mapping[str, bool]  # exact, layout, plan, body -> whether the hashes are equal
     overlap: Overlap
     only_left: tuple[str, ...]  # tokens, the most frequent first
     only_right: tuple[str, ...]
@@ -146,7 +146,7 @@ def _equal_levels(left: Structure, right: Structure) -> dict[str, bool]:
     return {
         "exact": one.exact == other.exact,
         "layout": one.layout == other.layout,
-        "family": one.family == other.family,
+        "plan": one.family == other.family,
         "body": one.body == other.body,
     }
 
@@ -160,7 +160,7 @@ def _verdict(levels: Mapping[str, bool], left: Described, right: Described, like
     """Return what the hashes say in words; where the plans are unequal, how alike they are and the main differences."""
     if levels["exact"]:
         return "the same architecture at the same size" + _other_traits(left, right)
-    if levels["layout"] or levels["family"]:
+    if levels["layout"] or levels["plan"]:
         return f"the same plan, {_other_sizes(left.numbers, right.numbers)}" + _other_traits(left, right)
     body = ", with bodies of the same plan" if levels["body"] else ""
     reasons = islice(reasons_of(nodes, left.model_id, right.model_id), _REASONS_SHOWN)

@@ -8,10 +8,9 @@ from functools import lru_cache
 from itertools import pairwise, takewhile
 
 from data_processing.trees.bodies import find_body
-from data_processing.trees.canonical import ANONYMOUS_KINDS, ROOT, ModuleRow, Parameter, Tree, canonical_tree
+from data_processing.trees.canonical import ANONYMOUS_KINDS, NUMBER, ROOT, ModuleRow, Parameter, Tree, canonical_tree
 
 UNKNOWN_CLASS = "unknown"  # what a tensor header tells of a class
-_NUMBER = re.compile(r"\d+(-\d+)?")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -44,7 +43,7 @@ class Module:
     @property
     def numbered(self) -> bool:
         """Whether a container numbers it, as it does the layers of a stack."""
-        return _NUMBER.fullmatch(self.name) is not None
+        return NUMBER.fullmatch(self.name) is not None
 
     @property
     def is_told(self) -> bool:

@@ -9,12 +9,14 @@ from data_processing.corpus import ModelRow
 from data_processing.similarity.comparison import distinct_structures
 from data_processing.similarity.jaccard import Overlap, differing_tokens, overlap
 from data_processing.trees.canonical import Tree
+from data_processing.trees.fingerprints import Fingerprints
 from data_processing.trees.structures import Structure, read_structure
 from pipeline.errors import UsageError
-from pipeline.text import count_of
+from pipeline.text import count_of, printable
 
 _NAMES_SHOWN = 8
 _TOKENS_SHOWN = 6
+_NAME_WIDTH, _TOKEN_WIDTH = 80, 120  # characters
 
 
 @dataclass(frozen=True)
@@ -41,28 +43,38 @@ def find_structure(models: Sequence[ModelRow], model_id: str) -> str:
         )
     extracted = sorted({model.model_id for model in models if model.structure_id is not None})
     near = get_close_matches(model_id, extracted, n=5, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    hint = f" Did you mean {' or '.join(printable(name, _NAME_WIDTH) for name in near)}?" if near else ""
     raise UsageError(
         f"expected one of the store's {count_of(len(extracted), 'extracted model')}, got {model_id!r}.{hint}"
     )
 
 
-def nearest(structure_id: str, trees: Mapping[str, Tree], models: Iterable[ModelRow], count: int) -> list[Neighbour]:
-    """Return the `count` architectures most similar to one, the most similar first.
+def nearest(
+    structure_id: str,
+    trees: Mapping[str, Tree],
+    models: Iterable[ModelRow],
+    count: int,
+    known_hashes: Mapping[str, Fingerprints] | None = None,
+) -> list[Neighbour]:
+    """Return the `count` architectures most similar to one, the most similar first; known hashes save their making.
 
     Structures of the same plan with the same tokens are one neighbour. Of equally similar ones the same family comes
     first, then the name decides.
     """
-    names = _names_of(models)
-    structures = {name: read_structure(name, tree) for name, tree in trees.items()}
+    names, hashes = _names_of(models), known_hashes or {}
+    structures = {name: read_structure(name, tree, hashes.get(name)) for name, tree in trees.items()}
     own = structures[structure_id]
     groups: dict[str, list[str]] = defaultdict(list)
     for name, first in distinct_structures(structures).items():
         if name != structure_id:
             groups[first].append(name)
-    found = [_neighbour(own, structures[group[0]], _join(names, group)) for group in groups.values()]
-    found.sort(key=lambda one: (-one.overlap.similarity, not one.same_family, one.model_ids))
-    return found[:count]
+    found = [(_join(names, group), structures[group[0]]) for group in groups.values()]
+    ordered = sorted(found, key=lambda one: (*_farness(own, one[1]), one[0]))
+    return [_neighbour(own, other, model_ids) for model_ids, other in ordered[:count]]
+
+
+def _farness(own: Structure, other: Structure) -> tuple[float, bool]:
+    return -overlap(own.bag, other.bag).similarity, own.hashes.family != other.hashes.family
 
 
 def _neighbour(own: Structure, other: Structure, model_ids: tuple[str, ...]) -> Neighbour:
@@ -81,7 +93,7 @@ def _join(names: Mapping[str, tuple[str, ...]], group: Iterable[str]) -> tuple[s
 
 def describe(neighbour: Neighbour, rank: int, model_id: str) -> str:
     """Return a neighbour as text for people: similarity, models, and what differs."""
-    shown = ", ".join(neighbour.model_ids[:_NAMES_SHOWN])
+    shown = ", ".join(printable(name, _NAME_WIDTH) for name in neighbour.model_ids[:_NAMES_SHOWN])
     more = len(neighbour.model_ids) - _NAMES_SHOWN
     found = neighbour.overlap
     also = f" and {more:,} more" if more > 0 else ""
@@ -92,13 +104,14 @@ def describe(neighbour: Neighbour, rank: int, model_id: str) -> str:
     ]
     for owner, tokens in ((model_id, neighbour.only_here), (neighbour.model_ids[0], neighbour.only_there)):
         if tokens:
-            lines.append(f"            only in {owner}: {_some(tokens)}")
+            lines.append(f"            only in {printable(owner, _NAME_WIDTH)}: {_some(tokens)}")
     return "\n".join(lines)
 
 
 def _some(tokens: Sequence[str]) -> str:
     more = len(tokens) - _TOKENS_SHOWN
-    return "; ".join(tokens[:_TOKENS_SHOWN]) + (f"; and {more:,} more" if more > 0 else "")
+    shown = [printable(token, _TOKEN_WIDTH) for token in tokens[:_TOKENS_SHOWN]]
+    return "; ".join([*shown, *([f"and {more:,} more"] if more > 0 else [])])
 
 
 def _names_of(models: Iterable[ModelRow]) -> dict[str, tuple[str, ...]]:

@@ -27,8 +27,8 @@ _MARKS: Mapping[Kind, tuple[str, str, str]] = {  # mark, style, words of the leg
 _LEVELS = {
     "exact": "plan and sizes",
     "layout": "plan at any width",
-    "family": "plan at any width and depth",
-    "body": "family without heads, kinds and order",
+    "plan": "any width and depth: the family hash",
+    "body": "plan without heads, kinds and order",
 }
 
 

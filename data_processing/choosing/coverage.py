@@ -112,5 +112,7 @@ def _reason(added: int, pick: Pick, before: Pick | None, objective: Objective) -
     if objective == "k-medoids":
         fall = f"is {pick.mean:.3f}" if before is None else f"falls from {before.mean:.3f} to {pick.mean:.3f}"
         return f"{covers}; the mean distance {fall}"
-    fall = f"is {pick.greatest:.3f}" if before is None else f"was {before.greatest:.3f}, is {pick.greatest:.3f}"
+    if before is not None and before.greatest == pick.greatest:
+        return f"{covers}; others are as far as the farthest was, {pick.greatest:.3f}"
+    fall = f"is {pick.greatest:.3f}" if before is None else f"falls from {before.greatest:.3f} to {pick.greatest:.3f}"
     return f"{covers}; the greatest distance {fall}"

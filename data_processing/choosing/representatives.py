@@ -114,9 +114,8 @@ def _steps_by_structure(field: _Field, space: Space) -> list[_Step]:
     distances = space.distances[numpy.ix_([row for row, _ in groups], list(points))]
     picks = select(field.rules.objective, distances, weights, CHOICES_PER_FAMILY)
     scores = single_scores(field.rules.objective, distances, weights)
-    best = [
-        model for (_, models), score in zip(groups, scores, strict=True) if score == min(scores) for model in models
-    ]
+    least = min(scores)
+    best = [model for (_, models), score in zip(groups, scores, strict=True) if score == least for model in models]
     steps = [_Step(groups[pick.candidate][1][0], pick, best if pick is picks[0] else ()) for pick in picks]
     chosen = {step.model for step in steps}
     return steps + _in_order([model for model in field.candidates if model not in chosen], picks[-1])
@@ -168,6 +167,8 @@ def _gain(field: _Field, step: _Step, before: Pick | None) -> str:
         return "next by preference"
     if field.rules.objective == "k-medoids":
         return f"lowers the mean distance from {before.mean:.3f} to {step.pick.mean:.3f}, the most that one can add"
+    if step.pick.greatest == before.greatest:
+        return f"nearest to the farthest model; others are as far, {before.greatest:.3f}"
     return f"nearest to the farthest model; the farthest was at {before.greatest:.3f}, is at {step.pick.greatest:.3f}"
 
 

@@ -8,6 +8,8 @@ their shape; packed tensors have no shapes to compare.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from data_processing.grouping.subjects import Finding, Shape, Subject, compared, identity
+from data_processing.naming.grammar import fold
+from data_processing.naming.lineage import without_address
 from data_processing.similarity.jaccard import overlap
 from store.records import SourceName
 
@@ -33,7 +35,7 @@ def _by_lower_id(ranked: Iterable[Subject]) -> dict[tuple[SourceName, str], Subj
     index: dict[tuple[SourceName, str], Subject] = {}
     for subject in ranked:
         source, model_id = identity(subject)
-        index.setdefault((source, model_id.lower()), subject)
+        index.setdefault((source, fold(model_id)), subject)
     return index
 
 
@@ -42,7 +44,7 @@ def _declared_parent(child: Subject, by_id: Mapping[tuple[SourceName, str], Subj
     model = child.named.model
     if not model.base_model or model.base_model_relation not in _CHILD_RELATIONS:
         return None
-    name = model.base_model.lower()
+    name = fold(without_address(model.base_model))
     parent = by_id.get((model.source, name)) or by_id.get(("hub", name))
     return None if parent is child else parent
 

@@ -114,9 +114,14 @@ def _with_readable_ids(keyed: Mapping[str, list[Placed]], known: KnownNames) -> 
 
 
 def _commonest_name(placed: Sequence[Placed], known: KnownNames) -> str:
-    """Return the base name of most members; of equally common ones the best known, then the shortest."""
+    """Return the base name of most members.
+
+    Of equally common ones the best known, then the one that most members' names begin with (qwen3, qwen3-vl-text), then
+    the shortest.
+    """
     counts = Counter(one.member.named.base_name for one in placed)
-    return min(counts, key=lambda name: (-counts[name], prominence(name, known), len(name), name))
+    begun = {name: sum(count for other, count in counts.items() if other.startswith(name)) for name in counts}
+    return min(counts, key=lambda name: (-counts[name], prominence(name, known), -begun[name], len(name), name))
 
 
 def _identity(member: Member) -> tuple[str, str]:

@@ -26,10 +26,13 @@ class KnownNames:
 
 
 def known_names(model_types: Iterable[str] = ()) -> KnownNames:
-    """Return the names to look for: types that the installed transformers has, `model_types`, and the table."""
+    """Return the names to look for: types that the installed transformers has, `model_types`, and the table.
+
+    A type from outside never takes the place of an installed one or of the table's.
+    """
     types = {squeeze(name): type_base_name(name) for name in sorted(model_types)}
     table = _table()
-    families = installed_names() | {key: value for key, value in types.items() if key}
+    families = {key: value for key, value in types.items() if key} | installed_names()
     families |= table["aliases"] | table["published"]
     shared = {name: tuple(families) for name, families in table["gguf_shared"].items()}
     return KnownNames(families, tuple(table["compounds"]), table["owners"], shared)

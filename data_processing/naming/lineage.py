@@ -83,8 +83,13 @@ def _gguf_base_name(architecture: str, name: ParsedName, known: KnownNames) -> s
 def _declared(model: ModelRow) -> tuple[str, ...]:
     """Return the declared parents; none where a merge has more than the one that is known."""
     if model.base_models:
-        return tuple(model.base_models.splitlines())
+        return tuple(model.base_models.split("\n"))
     return (model.base_model,) if model.base_model and model.base_model_relation != "merge" else ()
+
+
+def without_address(model_id: str) -> str:
+    """Return an id that was written as the address of its page as an id."""
+    return _ADDRESS.sub("", model_id.strip())
 
 
 def _parents(model: ModelRow) -> tuple[str, ...]:
@@ -139,7 +144,7 @@ class _Lines:
         seen = {id(model), fold(model.model_id)}
         following: tuple[str, ...] = (parent,)
         while len(following) == 1 and len(ancestors) < _MOST_GENERATIONS:
-            model_id = _ADDRESS.sub("", following[0].strip())
+            model_id = without_address(following[0])
             row = self._by_id.get(model_id) or self._by_id.get(fold(model_id))
             mark = fold(model_id) if row is None else id(row)
             if mark in seen:

@@ -5,7 +5,7 @@ A name is evidence, not identity: where lineage or a config says more, `data_pro
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from data_processing.naming.grammar import WORD, fold, parse_parts
 from data_processing.naming.known import KnownNames, known_names, prominence, squeeze, type_base_name
@@ -104,6 +104,12 @@ def simple_base_name(model_id: str) -> str:
 def is_template(model_id: str) -> bool:
     """Return whether a name has no word of its own (my_awesome_model): equal names then mean nothing."""
     return not _own_words(fold(model_id.rpartition("/")[2]))
+
+
+def is_grammar(word: str) -> bool:
+    """Return whether a text is a template's word, a variant, a size or another part of names that is no family."""
+    folded = fold(word)
+    return not _own_words(folded) or any(astuple(parse_parts(f"x-{folded}", 0)))
 
 
 def find_family(words: Sequence[str], known: KnownNames) -> FoundFamily | None:

@@ -1,6 +1,16 @@
--- Every pair of structures that was found similar, each with the first of the models that have it.
-WITH pairs AS (
+-- The pairs of structures that the newest process run found similar, each with the first of the models that have it.
+WITH newest AS (
+    SELECT
+        CASE config_json ->> '$.similarity' WHEN 'sequence' THEN 'sequence' ELSE 'weighted-jaccard' END AS method,
+        CAST(config_json ->> '$.similarity_threshold' AS DOUBLE) AS threshold
+    FROM runs
+    WHERE run_id = (SELECT max(run_id) FROM names)
+),
+pairs AS (
     SELECT * FROM similarities
+    WHERE method = (SELECT method FROM newest)
+        AND similarity >= (SELECT threshold FROM newest)
+        AND version = (SELECT max(version) FROM similarities WHERE method = (SELECT method FROM newest))
     QUALIFY row_number() OVER (PARTITION BY structure_a, structure_b, method, version ORDER BY run_id DESC) = 1
 ),
 named AS (

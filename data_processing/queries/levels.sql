@@ -7,7 +7,7 @@ WITH keyed AS (
         structure_id,
         downloads
     FROM model_levels
-    WHERE structure_id IS NOT NULL
+    WHERE structure_id IS NOT NULL AND NOT is_part
 )
 SELECT
     hash,

@@ -14,10 +14,10 @@ SELECT
     coalesce(structure.provenance, '') = 'adapter' OR coalesce(model.base_model_relation, '') = 'adapter' AS is_delta,
     model.license,
     model.gated,
-    nullif(array_to_string(list_sort(list_distinct(list_transform(
+    nullif(array_to_string(list_sort(list_distinct(list_filter(list_transform(
         list_filter(model.tags, lambda tag: starts_with(tag, 'base_model:')),
-        lambda tag: regexp_replace(tag, '^base_model:((finetune|adapter|merge|quantized):)?', '')
-    ))), chr(10)), '') AS base_models,
+        lambda tag: trim(regexp_replace(tag, '^base_model:((finetune|adapter|merge|quantized):)?', ''))
+    ), lambda parent: parent <> ''))), chr(10)), '') AS base_models,
     CASE WHEN structure.provenance = 'config' THEN extraction.architecture END AS architecture,
     stated.adapter_base,
     stated.gguf_architecture

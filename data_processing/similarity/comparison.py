@@ -79,7 +79,8 @@ def compare(
     distinct = sorted(set(stands_for.values()))
     signatures = read_signatures(structures[structure_id].bag for structure_id in distinct)
     if sequences is not None:
-        return Comparison(structures, stands_for, distinct, signatures, SEQUENCE, _by_sequence(sequences, threshold))
+        told = {structure_id: sequences[structure_id] for structure_id in distinct if structure_id in sequences}
+        return Comparison(structures, stands_for, distinct, signatures, SEQUENCE, _by_sequence(told, threshold))
     alike = [
         Alike(distinct[first], distinct[second], overlap.similarity, overlap.shared, overlap.total)
         for first, second, overlap in similar_pairs(signatures, threshold, threads)

@@ -16,7 +16,7 @@ from functools import lru_cache
 # RMSNorm exists as a torch class and as one class in each model: both are known by their one parameter.
 ANONYMOUS_KINDS = frozenset({"container", "module", "RMSNorm"})
 ROOT = 0
-_NUMBER = re.compile(r"\d+(-\d+)?")
+NUMBER = re.compile(r"[0-9]+(-[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _node(row: ModuleRow, parent: int, parameters: tuple[Parameter, ...]) -> Nod
     name = row.path.rpartition(".")[2]
     return Node(
         parent=parent,
-        name="" if _NUMBER.fullmatch(name) else name,
+        name="" if NUMBER.fullmatch(name) else name,
         repeats=row.repeats,
         kind="" if row.kind in ANONYMOUS_KINDS else row.kind,
         parameters=parameters,

@@ -61,18 +61,25 @@ CREATE VIEW model_levels AS
 WITH seen AS (
     SELECT
         source, model_id,
-        arg_max(revision, (run_id, revision)) AS revision, arg_max_null(downloads, (run_id, revision)) AS downloads
+        arg_max(revision, (run_id, revision)) AS revision,
+        arg_max_null(downloads, (run_id, revision)) AS downloads,
+        arg_max_null(base_model_relation, (run_id, revision)) AS relation
     FROM sightings
     GROUP BY source, model_id
 ),
 outcomes AS (  -- aggregates rather than the windows of other views: two seconds instead of five for two million models
-    SELECT source, model_id, revision, arg_max_null(structure_id, run_id) AS structure_id
+    SELECT
+        source, model_id, revision,
+        arg_max_null(structure_id, run_id) AS structure_id,
+        arg_max_null(reason, run_id) AS reason
     FROM extractions
     GROUP BY source, model_id, revision
 )
 SELECT
     seen.source, seen.model_id, revision, downloads, structure_id,
-    structure.provenance, structure.exact_hash, structure.layout_hash, structure.family_hash, structure.body_hash
+    structure.provenance, structure.exact_hash, structure.layout_hash, structure.family_hash, structure.body_hash,
+    coalesce(outcomes.reason = 'component' OR seen.relation = 'adapter' OR structure.provenance = 'adapter', false)
+        AS is_part
 FROM seen
 LEFT JOIN outcomes USING (source, model_id, revision)
 LEFT JOIN structures AS structure USING (structure_id);
@@ -80,7 +87,7 @@ LEFT JOIN structures AS structure USING (structure_id);
 CREATE VIEW view_mappings AS
 SELECT DISTINCT header_structure, config_structure, 'same_model' AS evidence
 FROM current_cross_checks
-WHERE header_structure IS NOT NULL
+WHERE header_structure IS NOT NULL AND verdict IN ('agree', 'tied_weights', 'experts_stacked', 'prefix', 'quantised')
 UNION ALL
 SELECT header.structure_id, config.structure_id, 'same_body'
 FROM structures AS header
@@ -88,19 +95,19 @@ JOIN structures AS config USING (body_hash)
 WHERE header.provenance IN ('header', 'gguf') AND config.provenance = 'config';
 
 CREATE VIEW current_findings AS
-SELECT * FROM findings WHERE run_id = (SELECT max(run_id) FROM families);
+SELECT * FROM findings WHERE run_id = (SELECT max(run_id) FROM names);
 
 CREATE VIEW current_coverage AS
-SELECT * FROM coverage WHERE run_id = (SELECT max(run_id) FROM families);
+SELECT * FROM coverage WHERE run_id = (SELECT max(run_id) FROM names);
 
 CREATE VIEW current_map_points AS
-SELECT * FROM map_points WHERE run_id = (SELECT max(run_id) FROM families);
+SELECT * FROM map_points WHERE run_id = (SELECT max(run_id) FROM names);
 
 CREATE VIEW current_names AS
 SELECT * FROM names WHERE run_id = (SELECT max(run_id) FROM names);
 
 CREATE VIEW current_families AS
-SELECT * FROM families WHERE run_id = (SELECT max(run_id) FROM families);
+SELECT * FROM families WHERE run_id = (SELECT max(run_id) FROM names);
 
 CREATE VIEW current_representatives AS
-SELECT * FROM representatives WHERE run_id = (SELECT max(run_id) FROM representatives);
+SELECT * FROM representatives WHERE run_id = (SELECT max(run_id) FROM names);

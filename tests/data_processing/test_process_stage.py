@@ -17,7 +17,7 @@ from pipeline.errors import UsageError
 from pipeline.progress import PlainProgress
 from pipeline.settings import load_settings
 from store import Query, Store
-from store.records import ExtractionRecord, ModuleRecord, SightingRecord, StructureRecord
+from store.records import CrossCheckRecord, ExtractionRecord, ModuleRecord, SightingRecord, StructureRecord
 from tests.data_processing.module_trees import Module, decoder, encoder, rows_of
 
 TREES: dict[str, Module] = {
@@ -141,6 +141,73 @@ def test_a_headers_view_is_in_the_family_of_its_config(store: Store) -> None:
     assert store.rows(family, {"model": "own/custom-code"}) == store.rows(family, {"model": "llama"})
     mapped = store.rows("SELECT config_structure, evidence FROM view_mappings WHERE header_structure = 's-header'")
     assert sorted(mapped) == [("s-llama", "same_body"), ("s-mistral", "same_body")]
+
+
+def test_views_that_disagree_join_nothing(store: Store) -> None:
+    """One repository with llama's config and bert's tensors does not make the two one family."""
+    header = [replace(record, kind="module") for record in _module_records(TREES["bert"], "s-header")]
+    sightings = [SightingRecord("r2", name, "hub", "1") for name in ("evil/x", "own/bert")]
+    extractions = [replace(_extraction("r2", one.model_id, "s-header"), reader="header") for one in sightings]
+    store.insert(sightings, extractions, [StructureRecord("r2", "s-header", "header", 1, 100, 4, 8, 5)], header)
+    compared = CrossCheckRecord("r2", "evil/x", "hub", "1", "other", "s-llama", "s-header", 0, 9, 9, None)
+    store.insert([compared])
+    stage.run(store, load_settings({"dedup_strategy": "architecture", "similarity_threshold": 0.8}), PROGRESS)
+    family = dict(store.rows("SELECT model_id, family_id FROM current_families"))
+    assert family["evil/x"] == family["own/bert"] == family["bert"] != family["llama"]
+    store.insert([replace(compared, run_id="r3", verdict="agree", shared=9, only_config=0, only_header=0)])
+    stage.run(store, load_settings({"dedup_strategy": "architecture", "level": "plan"}), PROGRESS)
+    family = dict(store.rows("SELECT model_id, family_id FROM current_families"))
+    assert family["evil/x"] == family["llama"]
+
+
+def test_a_type_of_one_repository_names_nobody_else(store: Store) -> None:
+    for name, model_type in (("z/one", "instruct"), ("y/two", "instruct"), ("x/three", "own-kind"), ("y/a", "shared")):
+        store.insert(
+            [SightingRecord("r2", name, "hub", "1")],
+            [replace(_extraction("r2", name, "s-llama"), model_type=model_type)],
+        )
+    store.insert(
+        [SightingRecord("r2", name, "hub", "1") for name in ("q/foo-instruct", "q/own-kind-2", "q/shared-7b")],
+        [_extraction("r2", name, None) for name in ("q/foo-instruct", "q/own-kind-2", "q/shared-7b")],
+    )
+    store.insert(
+        [SightingRecord("r2", "z/b", "hub", "1")], [replace(_extraction("r2", "z/b", "s-llama"), model_type="shared")]
+    )
+    stage.run(store, SETTINGS, PROGRESS)
+    names = dict(store.rows("SELECT model_id, base_name FROM current_names"))
+    assert names["z/one"] == "instruct"  # what it says of itself
+    assert names["q/foo-instruct"] == "foo" and names["q/own-kind-2"] == "own" and names["q/shared-7b"] == "shared"
+
+
+def test_a_run_that_finds_no_family_is_current_too(store: Store) -> None:
+    with Store.open(None) as bare:
+        fill(bare, ["b/llama-gated"])
+        assert stage.run(bare, load_settings({}), PROGRESS).counts["families"] == 1
+        alone = load_settings({"dedup_strategy": "architecture"})
+        assert stage.run(bare, alone, PROGRESS).counts["families"] == 0
+        assert bare.rows("SELECT count(*) FROM current_families") == [(0,)]
+        assert stage.run(bare, alone, PROGRESS).counts == {}
+
+
+def test_levels_leave_parts_out(store: Store) -> None:
+    store.insert(
+        [SightingRecord("r2", name, "hub", "1", base_model_relation=relation) for name, relation in PARTS],
+        [replace(_extraction("r2", name, "s-llama"), reason=reason) for name, reason in PART_REASONS],
+    )
+    stage.run(store, SETTINGS, PROGRESS)
+    (largest,) = store.fetch(corpus.LEVELS, level="plan", top=1)
+    assert (largest.models, largest.structures) == (2, 2)  # llama and mistral
+
+
+PARTS = (("own/adapter", "adapter"), ("own/component", None))
+PART_REASONS = (("own/adapter", None), ("own/component", "component"))
+
+
+def test_empty_and_odd_parents_in_tags_are_no_parents(store: Store) -> None:
+    tags = ("base_model:", "base_model:finetune:", "base_model:finetune:google-bert/bert-base", "x")
+    store.insert([SightingRecord("r2", "t/weird", "hub", "1", tags=tags)], [_extraction("r2", "t/weird", None)])
+    (model,) = [one for one in corpus.read_models(store) if one.model_id == "t/weird"]
+    assert model.base_models == "google-bert/bert-base"
 
 
 def test_similarity_by_sequence_gives_the_earlier_definition(store: Store) -> None:
@@ -270,6 +337,17 @@ def test_commands(file_store: str) -> None:
     similar = runner.invoke(app, ["similar", "llama", "--store", file_store, "-k", "2"])
     assert "1.000  mistral  (same family hash)" in similar.stdout
     assert "only in qwen2: self_attn.k_proj: bias[1] weight[2]" in similar.stdout
+
+
+def test_ids_cannot_forge_lines(file_store: str) -> None:
+    with Store.open(Path(file_store)) as opened:
+        forged = "own/a\n  1  1.000  evil"
+        opened.insert([SightingRecord("r2", forged, "hub", "1")], [_extraction("r2", forged, "s-llama")])
+    runner = CliRunner()
+    assert runner.invoke(app, ["run", "--store", file_store]).exit_code == 0
+    for command in (["similar", "mistral"], ["similar", "own/a"], ["families"], ["families", "--level", "plan"]):
+        shown = runner.invoke(app, [*command, "--store", file_store])
+        assert not re.search(r"^ +1 +1[.]000 +evil", shown.stdout + shown.stderr, re.MULTILINE)
 
 
 def test_unknown_and_unextracted_models_are_usage_errors(file_store: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_extract.tree import Node, block_of, fold, module_rows
-from pipeline.errors import UsageError
+from pipeline.errors import StageError, UsageError
 from store import Store
 from store.module_tables import (
     COLUMNS,
@@ -134,3 +134,13 @@ def test_the_query_gives_the_fields_of_its_row() -> None:
     with Store.open(None) as store:
         described = store.rows(f"DESCRIBE {FOLDED_MODULES.sql().rstrip().rstrip(';')}", {"structure": "x"})
         assert [column[0] for column in described] == [field.name for field in fields(FoldedModule)]
+
+
+@pytest.mark.parametrize("path", ["layers.0-999999999", "layers.0-1000000"])
+def test_a_structure_of_absurd_size_is_refused_before_it_is_written_out(path: str) -> None:
+    rows = [
+        FoldedModule("layers", None, "ModuleList", "layers", "{}", 1, None, None),
+        FoldedModule(path, "layers", "Block", "layers", "{}", 10**9, None, None),
+    ]
+    with pytest.raises(StageError, match=r"at most 1,000,000 modules"):
+        list(written_out(rows))

@@ -97,8 +97,8 @@ numbers     parameters: 6,738,415,616 | 12,049,846,272
             equal: modules 56, layers 4, width 8
 levels      exact: different  (plan and sizes)
             layout: different  (plan at any width)
-            family: different  (plan at any width and depth)
-            body: different  (family without heads, kinds and order)
+            plan: different  (any width and depth: the family hash)
+            body: different  (plan without heads, kinds and order)
 similarity  0.688: shared weight 53 of 77
             only in llama: self_attn.k_proj: weight[2]
               self_attn.q_proj: weight[2]
@@ -527,7 +527,7 @@ def test_the_command_writes_one_json_object_a_difference(store_path: str) -> Non
     found = CliRunner().invoke(app, ["explain", "llama", "qwen2", "--store", store_path, "--json"])
     lines = [json.loads(line) for line in found.stdout.splitlines()]
     assert [line["what"] for line in lines] == ["verdict", "module", "module", "module", "trait"]
-    assert lines[0]["equal"] == {"exact": False, "layout": False, "family": False, "body": False}
+    assert lines[0]["equal"] == {"exact": False, "layout": False, "plan": False, "body": False}
     assert lines[1]["b"]["path"] == "model.layers.0-3.self_attn.q_proj"
     assert lines[1]["changes"] == [{"aspect": "parameter", "a": None, "b": "bias"}]
     assert lines[4] == {"event": "result", "what": "trait", "name": "activation", "a": "silu", "b": "gelu"}

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator
 from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from store.records import (
     FamilyRecord,
     ModuleRecord,
     NameRecord,
+    RunRecord,
     SightingRecord,
     SimilarityRecord,
     StructureRecord,
@@ -69,7 +71,11 @@ def store() -> Iterator[Store]:
     with Store.open(None) as opened:
         fill(opened, MODELS, "r1")
         pair = ("s-a/bert-x", "s-b/bert-y", 0.9, 9.0, 10.0, "weighted-jaccard", 1, ("=1+1: Linear", "x"), ())
-        opened.insert([SimilarityRecord("r0", *pair), SimilarityRecord("r1", *pair)])
+        earlier = ("s-a/bert-x", "s-b/bert-y", 0.9, 9.0, 10.0, "weighted-jaccard", 0, None, None)
+        farther = ("s-a/bert-x", "s-c", 0.3, 3.0, 10.0, "weighted-jaccard", 1, None, None)
+        opened.insert([SimilarityRecord(run, *found) for run in ("r0", "r1") for found in (pair, earlier, farther)])
+        config = '{"similarity": "jaccard", "similarity_threshold": 0.85}'
+        opened.insert([RunRecord("r1", "process", datetime(2026, 1, 1), None, "done", None, config, "{}", None, None)])
         yield opened
 
 

@@ -104,7 +104,7 @@ def test_the_farthest_first() -> None:
     steps = coverage(SITES, POINTS, APART, "k-centre")
     assert [family for family, _, _ in curve(steps, 0.0)] == ["bert", "llama", "lone"]
     assert steps[0].reason == "covers 2 models within 0.15; the greatest distance is 1.000"
-    assert steps[-1].reason == "covers 1 more model within 0.15; the greatest distance was 1.000, is 0.150"
+    assert steps[-1].reason == "covers 1 more model within 0.15; the greatest distance falls from 1.000 to 0.150"
 
 
 def test_without_downloads_models_decide_and_shares_of_downloads_are_unknown() -> None:

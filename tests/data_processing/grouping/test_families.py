@@ -73,3 +73,9 @@ def test_the_order_of_models_does_not_matter(strategy: Strategy) -> None:
         shuffled = members()
         random.Random(seed).shuffle(shuffled)
         assert group_families(shuffled, strategy, known_names()) == expected
+
+
+def test_of_equally_common_names_the_one_that_others_begin_with_names_the_family() -> None:
+    models = [model(name, structure_id=name, model_type=name) for name in ("abc9", "qwen3", "qwen3_vl_text", "zeta")]
+    same_plan = [Member(one, "p", "p") for one in name_models(models, known_names())]
+    assert grouped("architecture", same_plan).keys() == {"qwen3"}
