@@ -14,7 +14,7 @@ from pipeline.settings import ROOT, load_settings
 from pruning import stage
 from pruning.experiments.plan import make_plan
 from store import Store
-from store.records import RepresentativeRecord, SightingRecord
+from store.records import NameRecord, RepresentativeRecord, SightingRecord
 
 sys.path.insert(0, str(Path(__file__).parent))
 from stage_driver import FLAGS
@@ -55,11 +55,10 @@ def fresh_store(model_folders: dict[str, Path], tmp_path_factory: pytest.TempPat
     with Store.open(path) as store:
         for name, folder in model_folders.items():
             size = PARAMETERS.get(name, 50_000)
-            representative = RepresentativeRecord(
-                run, name, name, "directory", "1", 1, "smallest-with-weights", True, size, "test"
-            )
+            representative = RepresentativeRecord(run, name, name, "directory", "1", 1, "k-medoids", True, size, "test")
+            named = NameRecord(run, name, "directory", name, name, None, None, None, None, "name")
             sighting = SightingRecord(run, name, "directory", "1", has_weights=True, location=str(folder))
-            store.insert([representative], [sighting])
+            store.insert([representative], [sighting], [named])
     return path
 
 
@@ -184,3 +183,13 @@ def test_the_plan_and_settings_that_cannot_be_used(fresh_store: Path) -> None:
     ):
         with pytest.raises(UsageError, match=words):
             stage.check(load_settings({**FLAGS, flag: value}))
+
+
+def test_a_representative_without_a_permitted_licence_is_not_pruned(fresh_store: Path, tmp_path: Path) -> None:
+    path = tmp_path / "licences.duckdb"
+    path.write_bytes(fresh_store.read_bytes())
+    with Store.open(path) as store:
+        assert make_plan(store, load_settings(FLAGS)).models > 0
+        assert make_plan(store, load_settings({**FLAGS, "licenses": "mit"})).models == 0
+        store.insert([SightingRecord("29990101T000000.000000-000000", "llama", "directory", "1", license="MIT")])
+        assert make_plan(store, load_settings({**FLAGS, "licenses": "mit"})).models == 1
