@@ -17,8 +17,8 @@ from hashlib import blake2b
 from typing import Literal
 
 from data_processing.choosing.representatives import choose_order
+from data_processing.naming.known import KnownNames, prominence
 from data_processing.naming.lineage import NamedModel
-from data_processing.naming.names import KnownNames, prominence
 
 Strategy = Literal["name", "architecture", "both"]
 _SUFFIX_BYTES = 4

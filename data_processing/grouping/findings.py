@@ -17,7 +17,7 @@ from data_processing.grouping.child_findings import child_findings
 from data_processing.grouping.name_findings import name_findings
 from data_processing.grouping.subjects import Finding, Subject
 from data_processing.grouping.trait_findings import trait_findings
-from data_processing.naming.names import KnownNames
+from data_processing.naming.known import KnownNames
 
 
 def find_contradictions(subjects: Iterable[Subject], known: KnownNames) -> list[Finding]:

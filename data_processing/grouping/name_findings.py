@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 
 from data_processing.grouping.subjects import Finding, Subject, compared, identity
-from data_processing.naming.names import KnownNames, prominence
+from data_processing.naming.known import KnownNames, prominence
 from store.records import Provenance
 
 NamedView = tuple[str, Provenance | None]  # base name and view: models whose clusters can be compared

@@ -8,21 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 
 from data_processing.naming.grammar import WORD, fold, parse_parts
-from data_processing.naming.known import KnownNames, known_names, prominence, squeeze, type_base_name
-
-__all__ = [
-    "NAMES_VERSION",
-    "FoundFamily",
-    "KnownNames",
-    "ParsedName",
-    "find_family",
-    "is_template",
-    "known_names",
-    "parse_name",
-    "prominence",
-    "simple_base_name",
-    "type_base_name",
-]
+from data_processing.naming.known import KnownNames, squeeze
 
 NAMES_VERSION = 2
 # A family's name is seldom spread over more words (speech-encoder-decoder, audio-spectrogram-transformer).

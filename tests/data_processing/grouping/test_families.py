@@ -3,8 +3,8 @@ import random
 import pytest
 
 from data_processing.grouping.families import Member, Strategy, group_families
+from data_processing.naming.known import known_names
 from data_processing.naming.lineage import name_models
-from data_processing.naming.names import known_names
 from tests.data_processing.models import model
 
 PLANS = {  # model id -> (plan, cluster of the plan)

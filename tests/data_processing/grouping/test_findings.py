@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from data_processing import corpus
 from data_processing.grouping.findings import find_contradictions
 from data_processing.grouping.subjects import Finding, Shape, Subject
+from data_processing.naming.known import known_names
 from data_processing.naming.lineage import Evidence, NamedModel
-from data_processing.naming.names import known_names, parse_name
+from data_processing.naming.names import parse_name
 from data_processing.similarity.jaccard import overlap
 from data_processing.trees.canonical import canonical_tree
 from data_processing.trees.fingerprints import fingerprints
