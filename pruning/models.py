@@ -22,13 +22,13 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _HUB_FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer.model", "*.txt", "README.md")
 _HALF_TYPES = {"F16": "float16", "BF16": "bfloat16"}
 _CLASS_NAME = re.compile(r"[A-Z]\w*")
-# For configs that name no class: with a head where there is one, the most telling first.
+# For configs that name no class: masked before causal, because every BERT-like encoder can also be told to decode.
 _AUTO_CLASSES = (
-    "AutoModelForCausalLM",
     "AutoModelForSpeechSeq2Seq",
     "AutoModelForImageTextToText",
     "AutoModelForSeq2SeqLM",
     "AutoModelForMaskedLM",
+    "AutoModelForCausalLM",
     "AutoModelForImageClassification",
     "AutoModelForCTC",
     "AutoModel",
@@ -113,18 +113,22 @@ def read_config(folder: Path) -> "PreTrainedConfig":
         raise UnsupportedModelError(f"{folder.name}: transformers cannot read its config: {_why(error)}") from error
 
 
-def empty_model(config: "PreTrainedConfig") -> "PreTrainedModel":
-    """Return the model of a config on the meta device: modules and shapes without memory for weights.
+def empty_model(
+    config: "PreTrainedConfig", built_as: "type[PreTrainedModel] | None" = None
+) -> "PreTrainedModel":
+    """Return the model of a config as it would be read back, on the meta device: shapes without memory for weights.
+
+    `built_as` is the class; None = what the config names (`model_class`).
 
     A guarded boundary: several hundred third-party constructors can raise anything. Raises `UnsupportedModelError`.
     """
     import torch
     from transformers.initialization import no_init_weights
 
-    found = model_class(config)
+    found = built_as or model_class(config)
     try:
         with quiet(), torch.device("meta"), no_init_weights():
-            model = found(config)
+            model = found(type(config).from_dict(config.to_dict()))
     except MemoryError:
         raise
     except Exception as error:  # the boundary

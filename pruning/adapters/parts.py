@@ -1,6 +1,5 @@
 """What an adapter says of a model. Values only: modules are named by their dotted path in the model."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -214,9 +213,20 @@ class Stack:
     foreign: tuple[str, ...]
 
     @property
+    def kind(self) -> str:
+        """Return what the stack is: its name without the path that tells several of one kind apart."""
+        return self.name.partition(" ")[0]
+
+    @property
+    def shares_layers(self) -> bool:
+        """Return whether the config promises more layers than there are: their weights are run several times."""
+        return self.declared_layers is not None and self.declared_layers > len(self.layers)
+
+    @property
     def mlp_width(self) -> int | None:
         """Return the number of MLP neurons of every layer; None when a layer has no MLP or the widths differ."""
-        return _common_width(self.layers)
+        widths = {layer.mlp.width if layer.mlp else None for layer in self.layers}
+        return widths.pop() if len(widths) == 1 else None
 
     @property
     def gaps(self) -> tuple[str, ...]:
@@ -272,8 +282,3 @@ class Adapter:
     def mlp_width(self) -> int | None:
         """Return the number of MLP neurons of every layer of the main stack; None when they differ or lack one."""
         return self.main.mlp_width
-
-
-def _common_width(layers: Sequence[LayerParts]) -> int | None:
-    widths = {layer.mlp.width if layer.mlp else None for layer in layers}
-    return widths.pop() if len(widths) == 1 else None

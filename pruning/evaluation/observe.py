@@ -70,7 +70,7 @@ def count_nonzeros(model: "PreTrainedModel", adapter: Adapter) -> int:
 
     with torch.inference_mode():
         return sum(
-            int(torch.count_nonzero(model.get_parameter(f"{matrix.path}.weight"))) for matrix in adapter.prunable
+            int(torch.count_nonzero(matrix.weight(model))) for matrix in adapter.prunable
         )
 
 
