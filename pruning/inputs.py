@@ -9,9 +9,11 @@ from pruning.errors import UnsupportedModelError
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
     from transformers import PreTrainedModel
 
 LENGTH = 8
+_CONTEXTS = ("max_position_embeddings", "n_positions", "max_target_positions")
 # Tokens that stand for pictures or sound cannot be fed alone.
 _PLACEHOLDERS = ("image_token_id", "image_token_index", "video_token_id", "audio_token_id", "audio_token_index")
 
@@ -23,7 +25,12 @@ def example_inputs(model: "PreTrainedModel", length: int = LENGTH) -> "dict[str,
     seed. Nothing is padded: all masks are ones. Raises `UnsupportedModelError` for a model that reads something else.
     """
     taken = inspect.signature(model.forward).parameters
-    inputs = {name: _INPUTS[name](model, length) for name in _wanted(model, taken)}
+    needed = needed_inputs(model)
+    if any(name not in _INPUTS or name not in taken for name in needed):
+        raise UnsupportedModelError(
+            f"{type(model).__name__}: expected a model that reads {', '.join(_INPUTS)}; it reads {', '.join(needed)}"
+        )
+    inputs = {name: _INPUTS[name](model, length) for name in needed}
     text = inputs.get("input_ids")
     if text is not None and "attention_mask" in taken:
         import torch
@@ -44,18 +51,18 @@ def main_output(output: Any) -> "torch.Tensor":
     return next(value for value in output.values() if isinstance(value, torch.Tensor) and value.is_floating_point())
 
 
-def _wanted(model: "PreTrainedModel", taken: Any) -> list[str]:
-    """Return the inputs that the model needs: its main one, and pictures where text holds no placeholder for them."""
-    main = model.main_input_name
-    if main not in _INPUTS or main not in taken:
-        raise UnsupportedModelError(
-            f"{type(model).__name__}: expected a model that reads {', '.join(_INPUTS)}; its main input is {main!r}"
-        )
-    pictured = "pixel_values" in taken and hasattr(model.config, "vision_config") and not [*_placeholders(model)]
-    return list(dict.fromkeys([main, *(["input_ids", "pixel_values"] if pictured else [])]))
+def needed_inputs(model: "nn.Module") -> tuple[str, ...]:
+    """Return the names of what a model cannot do without: its main input first, then pictures to compare text with.
+
+    A model whose text has a placeholder for pictures also reads text alone.
+    """
+    main: Any = getattr(model, "main_input_name", "input_ids")
+    pictured = "pixel_values" in inspect.signature(model.forward).parameters and hasattr(model.config, "vision_config")
+    both = ("input_ids", "pixel_values") if pictured and not [*_placeholders(model)] else ()
+    return tuple(dict.fromkeys((main, *both)))
 
 
-def _placeholders(model: "PreTrainedModel") -> Iterator[int]:
+def _placeholders(model: "nn.Module") -> Iterator[int]:
     for name in _PLACEHOLDERS:
         token = getattr(model.config, name, None)
         if isinstance(token, int):
@@ -69,10 +76,7 @@ def _token_ids(model: "PreTrainedModel", length: int) -> "torch.Tensor":
     context = next((value for name in _CONTEXTS if type(value := getattr(config, name, None)) is int), length)
     special = {*_placeholders(model)}
     plain = [token for token in range(min(config.vocab_size, length + len(special))) if token not in special]
-    return torch.tensor([[plain[place % len(plain)] for place in range(min(length, context))]], device=model.device)
-
-
-_CONTEXTS = ("max_position_embeddings", "n_positions", "max_target_positions")
+    return torch.tensor([[plain[place % len(plain)] for place in range(min(length, context))]], device=_device(model))
 
 
 def _pixel_values(model: "PreTrainedModel", _: int) -> "torch.Tensor":
@@ -99,11 +103,16 @@ def _input_values(model: "PreTrainedModel", length: int) -> "torch.Tensor":
     return _drawn(model, (1, length * prod(strides) + sum(kernels)))
 
 
+def _device(model: "PreTrainedModel") -> "torch.device":
+    """Return the device of the last parameter: some models make their first one on the CPU whatever is asked."""
+    return [*model.parameters()][-1].device
+
+
 def _drawn(model: "PreTrainedModel", shape: tuple[int, ...]) -> "torch.Tensor":
     import torch
 
     values = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    return values.to(model.device, model.dtype)
+    return values.to(_device(model), model.dtype)
 
 
 _INPUTS = {

@@ -113,9 +113,7 @@ def read_config(folder: Path) -> "PreTrainedConfig":
         raise UnsupportedModelError(f"{folder.name}: transformers cannot read its config: {_why(error)}") from error
 
 
-def empty_model(
-    config: "PreTrainedConfig", built_as: "type[PreTrainedModel] | None" = None
-) -> "PreTrainedModel":
+def empty_model(config: "PreTrainedConfig", built_as: "type[PreTrainedModel] | None" = None) -> "PreTrainedModel":
     """Return the model of a config as it would be read back, on the meta device: shapes without memory for weights.
 
     `built_as` is the class; None = what the config names (`model_class`).

@@ -1,12 +1,12 @@
 """Attention: which matrices are queries, keys, values and output, and how heads lie in them.
 
-An attention is the innermost module that holds an output matrix (heads x width -> state) and before it either one matrix
-for query, key and value each or one for all three. Number and width of the heads stand in the module, or in its config;
-they must fit the shapes and one another. Query, key and value of one shape are told apart by their names.
+An attention is the innermost module that holds an output matrix (heads x width -> state) and before it either one
+matrix for query, key and value each or one for all three. Number and width of the heads stand in the module, or in its
+config; they must fit the shapes and one another. Query, key and value of one shape are told apart by their names.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ HEADS = ("num_heads", "num_attention_heads", "n_heads", "n_head", "num_query_hea
 WIDTHS = ("head_dim", "attention_head_size", "head_size", "key_value_proj_dim", "dim_head", "d_head")
 KEY_VALUE_HEADS = ("num_key_value_heads", "num_kv_heads", "kv_heads")
 _ROLE = re.compile(r"(?:linear_?|to_?|w)?(?P<letter>[qkv])(?:uery|ey|alue)?(?:_?(?:proj|lin|linear|layer))?")
-_ROLES: dict[str, Role] = {"q": "query", "k": "key", "v": "value"}
+_ROLES: Mapping[str, Role] = {"q": "query", "k": "key", "v": "value"}
 # Matrices for positions lie beside the others and may have the shape of an output matrix.
 _POSITION = re.compile(r"pos|rel")
 _CROSS = re.compile(r"cross|encoder_attn|enc_?dec")
@@ -75,7 +75,7 @@ def declared(config: Any, names: Sequence[str], stack: str) -> int | None:
 
 def _attention(path: str, module: "nn.Module", config: Any, stack: str) -> AttentionParts | None:
     matrices = [matrix for matrix in projections(module, path) if not _POSITION.search(_below(path, matrix.path))]
-    roles = {matrix.path: role for matrix in matrices if (role := _role(matrix.path))}
+    roles: dict[str, Role] = {matrix.path: role for matrix in matrices if (role := _role(matrix.path))}
     split = [matrix for matrix in matrices if matrix.path in roles]
     if sorted(roles.values()) == ["key", "query", "value"]:
         return _split(path, module, matrices, split, tuple(roles.values()), config, stack)

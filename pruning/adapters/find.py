@@ -2,7 +2,7 @@
 
 Stack: an outermost ModuleList whose members hold attentions; where each member holds a list of such layers itself
 (Albert's groups, stages of a vision model) the inner lists are the stacks. A model without attention has one stack, its
-longest list of modules with matrices. Attention: pruning/adapters/attention.py. MLP and experts: pruning/adapters/mlp.py.
+longest list of modules with matrices. Attention is found in attention.py, MLP and experts in mlp.py.
 """
 
 import re
@@ -15,6 +15,7 @@ from pruning.adapters.matrices import is_norm, last_name, projections
 from pruning.adapters.mlp import find_experts, gathered_mlps
 from pruning.adapters.parts import Adapter, AttentionParts, ExpertParts, LayerParts, Position, Projection, Stack
 from pruning.errors import UnsupportedModelError
+from pruning.inputs import needed_inputs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,7 +34,7 @@ def find_adapter(model: "nn.Module") -> Adapter:
     stacks = _named([_stack(model, path, stack, paths) for path, stack in lists])
     order = [*_MAIN, *(stack.name for stack in stacks)]
     main = min(stacks, key=lambda stack: (order.index(stack.name), -len(stack.layers)))
-    return Adapter(type(model).__name__, stacks, main, _tied(model), str(getattr(model, "main_input_name", "input_ids")))
+    return Adapter(type(model).__name__, stacks, main, _tied(model), needed_inputs(model))
 
 
 def _stack_lists(model: "nn.Module") -> list[tuple[str, "nn.ModuleList"]]:

@@ -244,14 +244,15 @@ class Adapter:
     """The layer stacks of a model and what is prunable: every matrix of its layers, embeddings and lm_head left out.
 
     The `main` stack is the one whose layers a method that removes layers removes: the decoder where there is one.
-    `tied` are groups of parameter names that are one tensor. `input_name` is the model's main input.
+    `tied` are groups of parameter names that are one tensor. `inputs` are what the model cannot do without, its main
+    input first.
     """
 
     model_class: str
     stacks: tuple[Stack, ...]
     main: Stack
     tied: tuple[tuple[str, ...], ...]
-    input_name: str
+    inputs: tuple[str, ...]
 
     @property
     def stack(self) -> str:

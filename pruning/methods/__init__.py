@@ -44,11 +44,12 @@ def refusal(method: Method, adapter: Adapter, *, has_text: bool) -> str | None:
 
 def _unreadable(adapter: Adapter) -> str | None:
     """Return why calibration text cannot run through a model, or None."""
-    if adapter.input_name != "input_ids" or adapter.main.crossed:
-        return f"calibrates with text for a model of one text input; this one reads {adapter.input_name} through " + (
-            ", ".join(stack.name for stack in adapter.stacks)
-        )
-    return None
+    if adapter.inputs == ("input_ids",) and not adapter.main.crossed:
+        return None
+    stacks = " and ".join(stack.name for stack in adapter.stacks)
+    return (
+        f"calibrates with text for one stack of layers; this model reads {', '.join(adapter.inputs)} with its {stacks}"
+    )
 
 
 def _weight_refusal(method: Method, adapter: Adapter) -> str | None:
@@ -64,7 +65,9 @@ def _neuron_refusal(_: Method, adapter: Adapter) -> str | None:
     for stack in adapter.stacks:
         experts = next((layer.experts for layer in stack.layers if layer.experts), None)
         if experts:
-            return f"looked for an MLP of one width in every layer; {experts.path} is a mixture of {experts.count} experts"
+            return (
+                f"looked for an MLP of one width in every layer; {experts.path} is a mixture of {experts.count} experts"
+            )
         if stack.mlp_width is None:
             found = next((gap for gap in stack.gaps if "MLP" in gap), f"{stack.path}: the widths differ")
             return f"looked for an MLP of one width in every layer; there is none: {found}"
@@ -74,7 +77,9 @@ def _neuron_refusal(_: Method, adapter: Adapter) -> str | None:
 def _head_refusal(_: Method, adapter: Adapter) -> str | None:
     for stack in adapter.stacks:
         gap = next((gap for gap in stack.gaps if "MLP" not in gap), None)
-        unknown = [attention for layer in stack.layers for attention in layer.attentions if attention.layout == "unknown"]
+        unknown = [
+            attention for layer in stack.layers for attention in layer.attentions if attention.layout == "unknown"
+        ]
         if gap or unknown:
             return gap or f"the order of queries, keys and values in {unknown[0].inputs[0].path} is not declared"
     return None
@@ -82,7 +87,9 @@ def _head_refusal(_: Method, adapter: Adapter) -> str | None:
 
 def _layer_refusal(_: Method, adapter: Adapter) -> str | None:
     if adapter.main.shares_layers:
-        return f"the {adapter.main.declared_layers} layers of {adapter.stack} share the weights of {len(adapter.layers)}"
+        return (
+            f"the {adapter.main.declared_layers} layers of {adapter.stack} share the weights of {len(adapter.layers)}"
+        )
     return "needs at least two layers" if len(adapter.layers) < 2 else None
 
 

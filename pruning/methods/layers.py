@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Lists in a config that are no list of layers even when their length happens to fit.
 _NO_LAYER_LISTS = ("architectures", "keys_to_ignore_at_inference")
-_NO_LAYER_WORDS = ("token", "conv")
+_NO_LAYER_WORDS = ("token", "conv", "pos_att_type")
 
 
 def layers_to_remove(request: PruningRequest) -> int:
@@ -72,21 +72,28 @@ def _cut(kept: Sequence[int]) -> Change:
     def cut(config: Any, stack: Stack) -> None:
         total, fields = len(stack.layers), depth_fields(config, stack)
         if not fields:
-            raise UnsupportedModelError(f"looked for a field of the config that counts the {total} layers of {stack.path}")
+            raise UnsupportedModelError(
+                f"looked for a field of the config that counts the {total} layers of {stack.path}"
+            )
         # The lists first: transformers checks their length against num_hidden_layers when a config is saved.
         for name, value in config.to_dict().items():
-            if name not in _NO_LAYER_LISTS and not any(word in name for word in _NO_LAYER_WORDS):
-                if isinstance(value, list | tuple) and len(value) == total:
-                    setattr(config, name, [value[index] for index in kept])
+            if isinstance(value, list | tuple) and len(value) == total and _by_layer(name):
+                setattr(config, name, [value[index] for index in kept])
         for field in fields:
             setattr(config, field, len(kept))
 
     return cut
 
 
+def _by_layer(name: str) -> bool:
+    return name not in _NO_LAYER_LISTS and not any(word in name for word in _NO_LAYER_WORDS)
+
+
 def _check_same(model: "PreTrainedModel", adapter: Adapter, kept: Sequence[int], example: "PreTrainedModel") -> None:
     numbers = {str(old): str(new) for new, old in enumerate(kept)}
-    expected = {renamed: shape for name, shape in shapes(model).items() if (renamed := _renamed(name, adapter, numbers))}
+    expected = {
+        renamed: shape for name, shape in shapes(model).items() if (renamed := _renamed(name, adapter, numbers))
+    }
     found = difference(expected, shapes(example))
     if found:
         raise UnsupportedModelError(f"{adapter.model_class}: the config cannot say which layers are left; {found}")
