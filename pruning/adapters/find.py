@@ -129,7 +129,7 @@ def _stack_name(model: "nn.Module", path: str, stack: "nn.ModuleList") -> str:
     causal = {module.is_causal for module in stack.modules() if isinstance(getattr(module, "is_causal", None), bool)}
     if len(causal) == 1:
         return "decoder" if causal.pop() else "encoder"
-    return "decoder" if type(model).__name__.endswith(("ForCausalLM", "LMHeadModel")) else "encoder"
+    return "decoder" if re.search("Causal|LMHead", type(model).__name__) else "encoder"
 
 
 def _named(stacks: Sequence[Stack]) -> tuple[Stack, ...]:

@@ -35,5 +35,5 @@ def is_norm(module: "nn.Module") -> bool:
 
 def attribute(modules: Collection["nn.Module"], names: Collection[str]) -> set[int]:
     """Return the values, integers over 0, that modules have under one of these names."""
-    values: set[Any] = {getattr(module, name, None) for module in modules for name in names}
+    values: list[Any] = [getattr(module, name, None) for module in modules for name in names]
     return {value for value in values if type(value) is int and value > 0}

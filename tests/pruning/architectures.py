@@ -110,6 +110,41 @@ ARCHITECTURES = {
     "gpt2": Architecture(
         "gpt2", OLD, "GPT2LMHeadModel", {"decoder": Found((4, 4, 8), "fused", width=128, bias=True)}, tied=True
     ),
+    "openai-gpt": Architecture(
+        "openai-gpt",
+        OLD,
+        "OpenAIGPTLMHeadModel",
+        {"decoder": Found((4, 4, 8), "fused", width=128, bias=True)},
+        tied=True,
+        zeroed=True,
+    ),
+    "imagegpt": Architecture(
+        "imagegpt",
+        OLD,
+        "ImageGPTForCausalImageModeling",
+        {"decoder": Found((4, 4, 8), "fused", width=128, bias=True)},
+    ),
+    "persimmon": Architecture(
+        "persimmon",
+        PLAIN,
+        "PersimmonForCausalLM",
+        {"decoder": Found((4, 4, 8), "interleaved", positions=("rotary",), bias=True)},
+    ),
+    "gpt_neox_japanese": Architecture(
+        "gpt_neox_japanese",
+        {
+            "hidden_size": 32,
+            "intermediate_multiple_size": 2,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "max_position_embeddings": 64,
+        },
+        "GPTNeoXJapaneseForCausalLM",
+        {"decoder": Found((4, 4, 8), "interleaved", width=64, positions=("rotary",))},
+        tied=True,
+        refused={"depth-last": "attention.dense_bias", "depth-angular": "attention.dense_bias"},
+        zeroed=True,
+    ),
     "gpt_neo": Architecture(
         "gpt_neo",
         {

@@ -79,3 +79,14 @@ def test_other_models_fall_out_or_say_what_was_looked_for() -> None:
     resnet = AutoConfig.for_model("resnet", embedding_size=8, hidden_sizes=[8], depths=[1])
     with pytest.raises(UnsupportedModelError, match="looked for a layer stack"):
         inspect(AutoModel.from_config(resnet))
+
+
+def test_attributes_that_are_no_number_say_nothing_of_heads() -> None:
+    import torch
+
+    from pruning.adapters.matrices import attribute
+
+    module = torch.nn.Module()
+    for value, expected in (([2, 4], set()), (True, set()), (0, set()), (None, set()), (4, {4})):
+        module.num_heads = value
+        assert attribute([module], ("num_heads",)) == expected
