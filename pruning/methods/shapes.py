@@ -32,6 +32,7 @@ def rebuilt(model: "PreTrainedModel", stacks: tuple[Stack, ...], change: Change)
     config = copy.deepcopy(model.config)
     for stack in stacks:
         change(_part(config, _place(model, stack)), stack)
+        change(copy.deepcopy(_owner_config(model, stack)), stack)  # what it cannot say is known before it must
     return empty_model(config, type(model))
 
 

@@ -86,7 +86,7 @@ def test_attributes_that_are_no_number_say_nothing_of_heads() -> None:
 
     from pruning.adapters.matrices import attribute
 
-    module = torch.nn.Module()
+    module: Any = torch.nn.Module()
     for value, expected in (([2, 4], set()), (True, set()), (0, set()), (None, set()), (4, {4})):
         module.num_heads = value
         assert attribute([module], ("num_heads",)) == expected

@@ -201,3 +201,15 @@ def test_convolutions_are_named_and_refused_by_methods_on_weights() -> None:
     assert any("looked for an attention; there is none" in gap for gap in stack.gaps)
     with pytest.raises(UnsupportedModelError, match=r"conv1d\.weight.* besides"):
         prune(model, "magnitude", 0.25)
+
+
+@pytest.mark.parametrize("name", ["t5", "bart", "whisper", "mixtral", "phi3", "falcon-40b", "gpt_bigcode"])
+def test_cached_and_uncached_generation_agree_after_a_cut(models: dict[str, Any], name: str) -> None:
+    model = copy.deepcopy(models[name])
+    prune(model, "depth-last", 0.25)
+    inputs = {key: value for key, value in example_inputs(model, 4).items() if key != "decoder_input_ids"}
+    texts = [
+        model.generate(**inputs, do_sample=False, min_new_tokens=6, max_new_tokens=6, use_cache=cached).tolist()
+        for cached in (True, False)
+    ]
+    assert texts[0] == texts[1]
