@@ -59,7 +59,8 @@ def needed_inputs(model: "nn.Module") -> tuple[str, ...]:
     main: Any = getattr(model, "main_input_name", "input_ids")
     pictured = "pixel_values" in inspect.signature(model.forward).parameters and hasattr(model.config, "vision_config")
     both = ("input_ids", "pixel_values") if pictured and not [*_placeholders(model)] else ()
-    return tuple(dict.fromkeys((main, *both)))
+    mains = (main,) if isinstance(main, str) else tuple(main)  # OneFormer names two
+    return tuple(dict.fromkeys((*mains, *both)))
 
 
 def _placeholders(model: "nn.Module") -> Iterator[int]:

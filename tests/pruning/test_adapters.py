@@ -7,6 +7,7 @@ import pytest
 
 from pruning import inspect
 from pruning.errors import UnsupportedModelError
+from pruning.inputs import example_inputs
 
 STACKS = {
     "llama": "model.layers",
@@ -90,3 +91,11 @@ def test_attributes_that_are_no_number_say_nothing_of_heads() -> None:
     for value, expected in (([2, 4], set()), (True, set()), (0, set()), (None, set()), (4, {4})):
         module.num_heads = value
         assert attribute([module], ("num_heads",)) == expected
+
+
+def test_a_model_with_two_main_inputs_names_both(build_model: Callable[..., Any]) -> None:
+    model = build_model("llama")
+    model.main_input_name = ["pixel_values", "task_inputs"]
+    assert inspect(model).inputs == ("pixel_values", "task_inputs")
+    with pytest.raises(UnsupportedModelError, match="it reads pixel_values, task_inputs"):
+        example_inputs(model)
