@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pruning.errors import UnsupportedModelError
+from pruning.inputs import example_inputs, main_output
 from pruning.models import load_model, quiet, weight_bytes
 
 if TYPE_CHECKING:
@@ -91,13 +92,13 @@ def measured_bytes(model: "PreTrainedModel", dtype: "torch.dtype") -> int:
 
 
 def check_reload(model: "PreTrainedModel", folder: Path) -> None:
-    """Raise `UnsupportedModelError` unless the checkpoint in `folder` gives the logits of the model in memory."""
+    """Raise `UnsupportedModelError` unless the checkpoint in `folder` answers as the model in memory does."""
     import torch
 
-    token_ids = torch.arange(8).unsqueeze(0) % model.config.get_text_config().vocab_size
+    inputs = example_inputs(model)
     with torch.inference_mode():
-        expected = model(input_ids=token_ids).logits
-        found = load_model(folder)(input_ids=token_ids).logits
+        expected = main_output(model(**inputs))
+        found = main_output(load_model(folder)(**inputs))
     if not torch.allclose(expected, found, rtol=1e-4, atol=1e-5, equal_nan=True):
         raise UnsupportedModelError(
             f"{type(model).__name__}: transformers cannot store this pruned shape; what it reads back differs by up to "

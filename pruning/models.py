@@ -16,11 +16,23 @@ from pruning.reference import REFERENCE_MODELS, model_folder
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _HUB_FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer.model", "*.txt", "README.md")
 _HALF_TYPES = {"F16": "float16", "BF16": "bfloat16"}
+_CLASS_NAME = re.compile(r"[A-Z]\w*")
+# For configs that name no class: masked before causal, because every BERT-like encoder can also be told to decode.
+_AUTO_CLASSES = (
+    "AutoModelForSpeechSeq2Seq",
+    "AutoModelForImageTextToText",
+    "AutoModelForSeq2SeqLM",
+    "AutoModelForMaskedLM",
+    "AutoModelForCausalLM",
+    "AutoModelForImageClassification",
+    "AutoModelForCTC",
+    "AutoModel",
+)
 _MAX_HEADER_BYTES = 100_000_000  # the safetensors format's own limit
 
 
@@ -48,7 +60,7 @@ def resolve(name: str, *, offline: bool = False) -> Checkpoint:
 
 
 def load_model(folder: Path) -> "PreTrainedModel":
-    """Load a causal language model in fp32 on the CPU, ready for inference.
+    """Load a model in fp32 on the CPU, ready for inference: as the class that its config names (`model_class`).
 
     Raises `UnsupportedModelError` when the folder does not hold all of the model's weights: what is missing would be
     filled with random numbers.
@@ -65,19 +77,86 @@ def load_model(folder: Path) -> "PreTrainedModel":
     return model.eval()
 
 
+def model_class(config: "PreTrainedConfig") -> "type[PreTrainedModel]":
+    """Return the class of transformers for a config: what `architectures` names, else what an auto class takes.
+
+    Raises `UnsupportedModelError` when transformers has neither; code from outside is never run.
+    """
+    import transformers
+
+    named = [getattr(transformers, name, None) for name in config.architectures or () if _CLASS_NAME.fullmatch(name)]
+    for found in named:
+        if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel) and _takes(found, config):
+            return found
+    for auto in _AUTO_CLASSES:
+        found = getattr(transformers, auto)._model_mapping.get(type(config), None)
+        if found is not None:
+            return found[0] if isinstance(found, tuple) else found
+    raise UnsupportedModelError(
+        f"looked for a class of the installed transformers for {type(config).__name__} "
+        f"(architectures {config.architectures or 'not given'}); there is none"
+    )
+
+
+def read_config(folder: Path) -> "PreTrainedConfig":
+    """Return the config of a checkpoint as transformers reads it.
+
+    A guarded boundary: broken files from outside make the readers raise anything. Raises `UnsupportedModelError`.
+    """
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # the boundary
+        raise UnsupportedModelError(f"{folder.name}: transformers cannot read its config: {_why(error)}") from error
+
+
+def empty_model(config: "PreTrainedConfig", built_as: "type[PreTrainedModel] | None" = None) -> "PreTrainedModel":
+    """Return the model of a config as it would be read back, on the meta device: shapes without memory for weights.
+
+    `built_as` is the class; None = what the config names (`model_class`).
+
+    A guarded boundary: several hundred third-party constructors can raise anything. Raises `UnsupportedModelError`.
+    """
+    import torch
+    from transformers.initialization import no_init_weights
+
+    found = built_as or model_class(config)
+    try:
+        with quiet(), torch.device("meta"), no_init_weights():
+            model = found(type(config).from_dict(config.to_dict()))
+    except MemoryError:
+        raise
+    except Exception as error:  # the boundary
+        raise UnsupportedModelError(f"transformers cannot build {found.__name__}: {_why(error)}") from error
+    model.tie_weights()  # part of the initialisation that was left out
+    return model.eval()
+
+
+def _takes(found: "type[PreTrainedModel]", config: "PreTrainedConfig") -> bool:
+    expected = getattr(found, "config_class", None)
+    return isinstance(expected, type) and isinstance(config, expected)
+
+
+def _why(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:400]
+
+
 def _from_pretrained(folder: Path) -> Any:
     """Load a model and what transformers reports of it: (PreTrainedModel, dict), which its types do not say.
 
     A guarded boundary: broken files from outside make the loaders raise anything.
     """
     import torch
-    from transformers import AutoModelForCausalLM
 
+    config = read_config(folder)
     try:
-        return AutoModelForCausalLM.from_pretrained(
+        return model_class(config).from_pretrained(
             folder,
+            config=config,
             dtype=torch.float32,
-            trust_remote_code=False,
             use_safetensors=True,
             local_files_only=True,
             output_loading_info=True,
@@ -85,8 +164,7 @@ def _from_pretrained(folder: Path) -> Any:
     except MemoryError:
         raise
     except Exception as error:  # the boundary
-        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise UnsupportedModelError(f"{folder.name}: transformers cannot load it: {why[:400]}") from error
+        raise UnsupportedModelError(f"{folder.name}: transformers cannot load it: {_why(error)}") from error
 
 
 @contextmanager

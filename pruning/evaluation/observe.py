@@ -1,6 +1,6 @@
 """Looking at a model: losses on the text, counts, bytes, times. All in fp32 on the CPU."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import thread_time
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ from pruning.adapters import Adapter, find_adapter
 from pruning.batches import batches
 from pruning.checkpoint import measured_bytes
 from pruning.evaluation.records import Observation
+from pruning.inputs import example_inputs
 from pruning.texts import Text
 
 if TYPE_CHECKING:
@@ -33,8 +34,9 @@ def observe(
     """
     adapter = find_adapter(model)
     with one_thread():
+        text = text if adapter.main.kind == "decoder" and not adapter.main.crossed else None
         losses = window_losses(model, text.windows) if text else ()
-        seconds, dense_seconds = time_forwards(model, dense, timed_window(model, text), repeats)
+        seconds, dense_seconds = time_forwards(model, dense, timed_inputs(model, text), repeats)
     return Observation(
         window_losses=tuple(losses),
         window_tokens=tuple(len(window) - 1 for window in text.windows) if text else (),
@@ -69,22 +71,20 @@ def count_nonzeros(model: "PreTrainedModel", adapter: Adapter) -> int:
     import torch
 
     with torch.inference_mode():
-        return sum(
-            int(torch.count_nonzero(model.get_parameter(f"{matrix.path}.weight"))) for matrix in adapter.prunable
-        )
+        return sum(int(torch.count_nonzero(matrix.weight(model))) for matrix in adapter.prunable)
 
 
-def timed_window(model: "PreTrainedModel", text: Text | None) -> tuple[int, ...]:
-    """Return the window whose forward pass is timed: the longest of the text, or counting token ids without one."""
+def timed_inputs(model: "PreTrainedModel", text: Text | None) -> "dict[str, torch.Tensor]":
+    """Return what the timed forward pass reads: the longest window of the text, or an example without one."""
+    import torch
+
     if text:
-        return max(text.windows, key=len)
-    config = model.config.get_text_config()
-    context = getattr(config, "max_position_embeddings", None) or _TIMED_TOKENS
-    return tuple(token % config.vocab_size for token in range(min(_TIMED_TOKENS, context)))
+        return {"input_ids": torch.tensor([max(text.windows, key=len)])}
+    return example_inputs(model, _TIMED_TOKENS)
 
 
 def time_forwards(
-    model: "PreTrainedModel", dense: "PreTrainedModel | None", window: Sequence[int], repeats: int
+    model: "PreTrainedModel", dense: "PreTrainedModel | None", inputs: "Mapping[str, torch.Tensor]", repeats: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the seconds of `repeats` forward passes of both models.
 
@@ -92,14 +92,13 @@ def time_forwards(
     """
     import torch
 
-    token_ids = torch.tensor([window])
     models = [model] if dense is None else [model, dense]
     times: tuple[list[float], ...] = ([], [])
     with torch.inference_mode():
         for repeat in range(_WARM_UP + repeats):
             order = [*enumerate(models)]
             for place, timed in order if repeat % 2 else reversed(order):
-                times[place].append(_seconds(timed, token_ids))
+                times[place].append(_seconds(timed, inputs))
     return tuple(times[0][_WARM_UP:]), tuple(times[1][_WARM_UP:])
 
 
@@ -116,12 +115,14 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _seconds(model: "PreTrainedModel", token_ids: "torch.Tensor") -> float:
+def _seconds(model: "PreTrainedModel", inputs: "Mapping[str, torch.Tensor]") -> float:
     """Return the processor time of a forward pass.
 
     All of it happens on this thread, so on an idle machine that is the time on the clock; on a shared one the clock
     also counts the turns of other processes (up to 3 times as much, measured with two busy neighbours).
     """
+    # What keeps no cache takes no argument about it.
+    cached = {"use_cache": False} if getattr(model.config.get_text_config(), "use_cache", False) else {}
     started = thread_time()
-    model(input_ids=token_ids, use_cache=False)
+    model(**inputs, **cached)
     return thread_time() - started

@@ -7,9 +7,7 @@ from pruning.methods.weights import remove_weights
 
 def remove_smallest_weights(request: PruningRequest) -> Removal:
     """Zero the weights of smallest |W| of every matrix; ties by index of the stored matrix."""
-    return remove_weights(
-        request, lambda weight, matrix, count: lowest(weight.abs().view(-1), count, f"{matrix.path}.weight")
-    )
+    return remove_weights(request, lambda weight, matrix, count: lowest(weight.abs().view(-1), count, matrix.name))
 
 
 MAGNITUDE = Method(

@@ -27,6 +27,8 @@ def neuron_scores(model: "PreTrainedModel", mlp: MlpParts) -> "torch.Tensor":
     Gated: its rows of gate and up. Not gated: its row of the matrix in and its column of the matrix out. Biases do not
     count.
     """
+    if mlp.fused:
+        return _reach(_rows(model, mlp.up)).view(2, mlp.width).sum(dim=0)
     if mlp.gate is not None:
         return _reach(_rows(model, mlp.gate)) + _reach(_rows(model, mlp.up))
     return _reach(_rows(model, mlp.up)) + _reach(_rows(model, mlp.down).T)

@@ -7,7 +7,7 @@ from pruning.methods.weights import remove_weights
 
 def remove_random_weights(request: PruningRequest) -> Removal:
     """Zero random weights, the same share of every matrix."""
-    return remove_weights(request, lambda _, matrix, count: random_mask(matrix.size, count, request.seed, matrix.path))
+    return remove_weights(request, lambda _, matrix, count: random_mask(matrix.size, count, request.seed, matrix.key))
 
 
 RANDOM = Method("random", 1, "baseline", "weight", calibrated=False, random=True, function=remove_random_weights)

@@ -21,7 +21,7 @@ def remove_weights(request: PruningRequest, choose: Choice) -> Removal:
     removed = 0
     with torch.no_grad():
         for matrix in request.adapter.prunable:
-            weight = request.model.get_parameter(f"{matrix.path}.weight")
+            weight = matrix.weight(request.model)
             count = share_of(request.ratio, matrix.size)
             weight.view(-1)[choose(weight, matrix, count)] = 0
             removed += count

@@ -40,8 +40,8 @@ def _recorded(model: "PreTrainedModel", adapter: Adapter) -> Iterator[dict[int, 
 
     def leave(position: int) -> Any:
         def hook(_: Any, __: Any, output: Any) -> None:
-            # A layer returns a tensor, or a tuple that begins with it (BLOOM).
-            states[position] = output[0] if isinstance(output, tuple) else output
+            # A layer returns a tensor, or a tuple (BLOOM) or list (the first GPT) that begins with it.
+            states[position] = output[0] if isinstance(output, tuple | list) else output
 
         return hook
 

@@ -7,6 +7,7 @@ import pytest
 
 from pruning import inspect
 from pruning.errors import UnsupportedModelError
+from pruning.inputs import example_inputs
 
 STACKS = {
     "llama": "model.layers",
@@ -65,7 +66,8 @@ def test_prunable_is_every_matrix_of_the_layers_and_nothing_else(model: Any, fam
 def test_grouped_and_multi_query_attention(build_model: Callable[..., Any], heads: int, key_value_heads: int) -> None:
     model = build_model("llama", num_attention_heads=heads, num_key_value_heads=key_value_heads)
     (attention,) = inspect(model).layers[0].attentions
-    assert attention.layout == "split"
+    assert (attention.layout, attention.heads, attention.key_value_heads) == ("split", heads, key_value_heads)
+    assert attention.head_width == 32 // heads
 
 
 def test_other_models_fall_out_or_say_what_was_looked_for() -> None:
@@ -75,18 +77,25 @@ def test_other_models_fall_out_or_say_what_was_looked_for() -> None:
         "bert", hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4
     )
     assert inspect(AutoModel.from_config(bert)).mlp_width == 48
-    mixtral = AutoConfig.for_model(
-        "mixtral",
-        vocab_size=64,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=4,
-        num_local_experts=4,
-    )
-    with pytest.raises(UnsupportedModelError, match=r"looked for layers whose matrices are Linear or Conv1D.*experts"):
-        inspect(AutoModel.from_config(mixtral))
     resnet = AutoConfig.for_model("resnet", embedding_size=8, hidden_sizes=[8], depths=[1])
     with pytest.raises(UnsupportedModelError, match="looked for a layer stack"):
         inspect(AutoModel.from_config(resnet))
+
+
+def test_attributes_that_are_no_number_say_nothing_of_heads() -> None:
+    import torch
+
+    from pruning.adapters.matrices import attribute
+
+    module: Any = torch.nn.Module()
+    for value, expected in (([2, 4], set()), (True, set()), (0, set()), (None, set()), (4, {4})):
+        module.num_heads = value
+        assert attribute([module], ("num_heads",)) == expected
+
+
+def test_a_model_with_two_main_inputs_names_both(build_model: Callable[..., Any]) -> None:
+    model = build_model("llama")
+    model.main_input_name = ["pixel_values", "task_inputs"]
+    assert inspect(model).inputs == ("pixel_values", "task_inputs")
+    with pytest.raises(UnsupportedModelError, match="it reads pixel_values, task_inputs"):
+        example_inputs(model)
