@@ -6,7 +6,7 @@ stays a tensor, a tuple a tuple, and what the first layer passes on to all (T5's
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,15 +62,12 @@ class CallRecorder:
             return answers[0]
 
         device = next(self._model.get_input_embeddings().parameters()).device
-        with _answered_by(self._layers, called):
-            try:
-                self._model(
-                    input_ids=batch.token_ids.to(device),
-                    attention_mask=batch.attention_mask.to(device),
-                    use_cache=False,
-                )
-            except _AllCalled:
-                pass
+        with _answered_by(self._layers, called), suppress(_AllCalled):
+            self._model(
+                input_ids=batch.token_ids.to(device),
+                attention_mask=batch.attention_mask.to(device),
+                use_cache=False,
+            )
         return entered[0], tuple(calls)
 
     def _once(self, value: Any) -> Any:

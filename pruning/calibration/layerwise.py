@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pruning.adapters.parts import LayerParts, Projection
 from pruning.batches import Batch, batches
 from pruning.calibration.calls import CallRecorder, LayerCall
-from pruning.calibration.states import STATE_BYTES, HiddenStates
+from pruning.calibration.states import HiddenStates
 from pruning.calibration.statistics import Statistic
 from pruning.errors import UnsupportedModelError
 
@@ -27,12 +27,10 @@ MakeStatistic = Callable[[Projection, "torch.device"], Statistic[R]]
 Change = Callable[[LayerParts, Mapping[str, R]], None]
 
 
-def change_layer_by_layer(
-    request: "PruningRequest", make: MakeStatistic[R], change: Change[R], *, state_bytes: int = STATE_BYTES
-) -> None:
+def change_layer_by_layer(request: "PruningRequest", make: MakeStatistic[R], change: Change[R]) -> None:
     """Show every layer the statistics of its inputs over all tokens that are no padding, and let `change` change it.
 
-    Hidden states over `state_bytes` wait on disk. Raises `UnsupportedModelError` when a matrix never reads a token and
+    Raises `UnsupportedModelError` when a matrix never reads a token and
     `NotFiniteError` when its inputs are not finite; the layers before it are changed then.
     """
     import torch
@@ -40,7 +38,7 @@ def change_layer_by_layer(
     texts = list(batches(request.windows))
     layers = request.adapter.layers
     stack = [request.model.get_submodule(layer.path) for layer in layers]
-    with torch.no_grad(), HiddenStates(state_bytes) as states:
+    with torch.no_grad(), HiddenStates(request.state_bytes) as states:
         calls: list[tuple[LayerCall, ...]] = []
         for index, (layer, module) in enumerate(zip(layers, stack, strict=True)):
             with request.layers.changing(layer):

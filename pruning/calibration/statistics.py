@@ -48,7 +48,7 @@ class SquaredNorm:
 
 
 class SecondMoment:
-    """Sum of x x^T over tokens: (features, features), fp32. The Hessian of the layer's squared error, up to a factor."""
+    """Sum of x x^T over tokens: (features, features), fp32: the Hessian of a layer's error but for a factor."""
 
     def __init__(self, matrix: Projection, device: "torch.device") -> None:
         import torch
@@ -76,7 +76,7 @@ class Moments:
 
 
 class MeanVariance:
-    """Mean and variance over tokens, pieces joined by Chan, Golub and LeVeque's update (1979), which does not cancel."""
+    """Mean and variance over tokens; pieces joined by Chan, Golub and LeVeque's update (1979)."""
 
     def __init__(self, matrix: Projection, device: "torch.device") -> None:
         import torch

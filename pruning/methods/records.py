@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pruning.adapters.parts import Adapter
 from pruning.calibration.access import IN_MEMORY, LayerAccess
+from pruning.calibration.states import STATE_BYTES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -27,7 +28,7 @@ class PruningRequest:
 
     `ratio` is the share of the scope's units to remove, in (0, 1). `windows` are token ids of calibration text, each
     window one or more tokens; empty for methods that need none. `layers` brings a layer's weights into memory for as
-    long as it is worked on.
+    long as it is worked on; hidden states over `state_bytes` wait on disk.
     """
 
     model: "PreTrainedModel"
@@ -36,6 +37,7 @@ class PruningRequest:
     windows: tuple[tuple[int, ...], ...]
     seed: int
     layers: LayerAccess = IN_MEMORY
+    state_bytes: int = STATE_BYTES
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ _DAMPING = 0.01  # of the Hessian's mean diagonal
 
 @dataclass(frozen=True)
 class Factor:
-    """The upper triangular U of the inverse Hessian, (inputs, inputs) fp32, and the mask of inputs that are always 0."""
+    """The upper triangular U of the inverse Hessian, (inputs, inputs) fp32, and which inputs are always 0."""
 
     upper: "torch.Tensor"
     dead: "torch.Tensor"
@@ -50,7 +50,7 @@ class InverseFactor:
 def remove_by_sparsegpt(request: PruningRequest, pattern: Pattern | None = None) -> Removal:
     """Zero weights and adjust the others, exactly floor(ratio * n) of every matrix or those of the pattern.
 
-    Ties by column, then by output. A weight of an input that is always 0 costs nothing, goes first, and is not adjusted.
+    Ties by column, then by output. A weight of an input that is always 0 costs nothing and goes first.
     """
 
     def change(weight: "torch.nn.Parameter", matrix: Projection, factor: Factor) -> int:
@@ -125,7 +125,7 @@ def _choose(block: _Block, count: int) -> None:
 
 
 def _choose_in_group(block: _Block, group: slice, pattern: Pattern) -> None:
-    """Choose among the consecutive columns of a group, output by output, the weights that cost least as they are now."""
+    """Choose, output by output, the weights of a group of columns that cost least as they are now."""
     costs = (block.view[group] * block.scale[group]).square_()
     block.mask[group] = lowest_members(costs, pattern).float()
 
