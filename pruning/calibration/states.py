@@ -34,6 +34,11 @@ class HiddenStates:
         self._place.cleanup()
 
     @property
+    def folder(self) -> Path:
+        """Return where the files lie."""
+        return Path(self._place.name)
+
+    @property
     def kept_bytes(self) -> int:
         """Return the bytes of the tensors in memory, at most the limit."""
         return sum(tensor.nbytes for tensor in self._kept.values())
@@ -47,7 +52,7 @@ class HiddenStates:
             self._kept[batch] = states
             self._spilled.pop(batch, None)
         else:
-            path = Path(self._place.name) / f"{batch}.safetensors"
+            path = self.folder / f"{batch}.safetensors"
             save_file({"states": states.cpu().contiguous()}, path)
             self._spilled[batch] = path
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # The bits of a non-negative fp32 number, read as an integer, are ordered as the numbers are; split in two halves.
 _HALF_BITS = 16
+# Scores that are compared at a time in groups: they and what is made of them stay in the cache.
+_GROUPED_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,15 @@ def lowest_in_groups(scores: "torch.Tensor", pattern: Pattern, what: str) -> "to
 
     n is a multiple of the group. Raises `NotFiniteError` naming `what` when a score is NaN or infinite.
     """
+    import torch
+
     check_finite(scores, f"{what}: a score")
-    members = scores.reshape(-1, pattern.group).T.contiguous()
-    return lowest_members(members, pattern).T.reshape(scores.shape)
+    mask = torch.empty(scores.shape, dtype=torch.bool, device=scores.device)
+    rows = max(1, _GROUPED_AT_ONCE // scores.shape[1])
+    for piece, found in zip(scores.split(rows), mask.split(rows), strict=True):
+        members = piece.reshape(-1, pattern.group).T.contiguous()
+        found.copy_(lowest_members(members, pattern).T.reshape(piece.shape))
+    return mask
 
 
 def lowest_members(members: "torch.Tensor", pattern: Pattern) -> "torch.Tensor":
