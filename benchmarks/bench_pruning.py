@@ -1,8 +1,8 @@
 """Speed of the weight methods against plain implementations: `python -m benchmarks.bench_pruning`.
 
-One thread, equal masks (asserted; the peers leave open which of equal scores goes), interleaved runs, medians. Ends with status 1 when a promise is not kept. The plain
-implementations are written from the papers: sort and scatter (Wanda), a loop over groups (2:4), blocks of 128 columns
-with a rank-one update a column (SparseGPT, algorithm 1).
+One thread, equal masks (asserted; peers leave open which of equal scores goes), interleaved runs, medians. Ends with
+status 1 when a promise is not kept. The plain implementations are written from the papers: sort and scatter (Wanda), a
+loop over groups (2:4), blocks of 128 columns with a rank-one update a column (SparseGPT, algorithm 1).
 """
 
 import statistics
@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 import torch
 
-from pruning.adapters import Projection, find_adapter
+from pruning.adapters import find_adapter
 from pruning.batches import batches
 from pruning.methods import METHODS
-from pruning.methods.magnitude import remove_smallest_weights
 from pruning.methods.records import PruningRequest
 from pruning.methods.selection import TWO_OF_FOUR, lowest, lowest_in_groups, share_of
 from pruning.methods.sparsegpt import inverse_factor, prune_columns

@@ -17,7 +17,7 @@ LAYERS, WINDOWS, TOKENS = 22, 8, 256
 MOST_BYTES, MOST_RATIO = 2_500_000_000, 1.6
 
 
-def write_model(folder: Path, layers: int) -> int:
+def write_model(folder: Path, layers: int, *, hidden: int = 2048, vocabulary: int = 32000) -> int:
     """Write a random llama in fp16, a shard a layer, and return the bytes of its weights."""
     import torch
     from transformers import LlamaConfig
@@ -26,11 +26,11 @@ def write_model(folder: Path, layers: int) -> int:
     from pruning.streaming.stored import ShardWriter
 
     config = LlamaConfig(
-        vocab_size=32000,
-        hidden_size=2048,
-        intermediate_size=5632,
+        vocab_size=vocabulary,
+        hidden_size=hidden,
+        intermediate_size=11 * hidden // 4,
         num_hidden_layers=layers,
-        num_attention_heads=32,
+        num_attention_heads=hidden // 64,
         num_key_value_heads=4,
         architectures=["LlamaForCausalLM"],
     )

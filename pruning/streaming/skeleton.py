@@ -1,5 +1,6 @@
 """A model whose parameters are on torch's meta device and whose computed buffers (rotary frequencies) are real."""
 
+import ctypes
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,16 +57,32 @@ def load_into(
 def load_rest(
     model: "PreTrainedModel", adapter: Adapter, tensors: Mapping[str, "torch.Tensor"], *, device: str, dtype: Any
 ) -> None:
-    """Load everything but the layers. Raises `UnsupportedModelError` naming what the checkpoint lacks."""
-    load_into(model, tensors, device=device, dtype=dtype)
-    model.tie_weights()
+    """Load everything but the layers and an output head of its own, which calibration never reaches.
+
+    Raises `UnsupportedModelError` naming what the checkpoint lacks.
+    """
+    head = _own_head(model)
+    used = {name: tensor for name, tensor in tensors.items() if name not in head}
+    load_into(model, used, device=device, dtype=dtype)
+    if not head:
+        model.tie_weights()
     for module in model.modules():
         for name, buffer in module._buffers.items():
             module._buffers[name] = buffer.to(device) if buffer is not None and not buffer.is_meta else buffer
     layers = tuple(f"{layer.path}." for layer in adapter.layers)
-    lacking = [name for name, each in model.named_parameters() if each.is_meta and not name.startswith(layers)]
+    outside = [name for name, each in model.named_parameters() if each.is_meta and not name.startswith(layers)]
+    lacking = [name for name in outside if name not in head]
     if lacking:
         raise _lacking(adapter, lacking)
+
+
+def _own_head(model: "PreTrainedModel") -> set[str]:
+    """Return the names of the output head's parameters; none when the head is the input embeddings."""
+    head: Any = model.get_output_embeddings()
+    if head is None:
+        return set()
+    own = {id(each) for each in head.parameters()} - {id(each) for each in model.get_input_embeddings().parameters()}
+    return {name for name, each in model.named_parameters() if id(each) in own}
 
 
 def check_layers(model: "PreTrainedModel", adapter: Adapter, names: Mapping[str, str]) -> None:
@@ -84,6 +101,14 @@ def unload(model: "PreTrainedModel", layer: LayerParts) -> None:
     module = model.get_submodule(layer.path)
     empty = {name: torch.empty_like(each, device="meta") for name, each in module.named_parameters()}
     module.load_state_dict(empty, strict=False, assign=True)
+    _trim()
+
+
+def _trim() -> None:
+    """Give freed memory back to the system where the C library is GNU's, whose heap else grows by 50 MB a layer."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _lacking(adapter: Adapter, names: list[str]) -> UnsupportedModelError:
@@ -101,7 +126,9 @@ def _parameters_on_meta() -> Iterator[None]:
     register = nn.Module.register_parameter
 
     def register_on_meta(self: nn.Module, name: str, param: "nn.Parameter | None") -> None:
-        register(self, name, None if param is None else nn.Parameter(param.to("meta"), requires_grad=False))
+        # A parameter that is there already is one that modules share, and stays shared.
+        new = param is not None and not param.is_meta
+        register(self, name, nn.Parameter(param.to("meta"), requires_grad=False) if new else param)
 
     nn.Module.register_parameter = register_on_meta
     try:

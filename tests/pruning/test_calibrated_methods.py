@@ -244,11 +244,11 @@ def test_inputs_that_are_always_zero_go_first_and_change_nothing_else() -> None:
 
 def test_a_pattern_knows_one_ratio_and_needs_whole_groups(build_model: Callable[..., Any], windows: Any) -> None:
     model = build_model("llama")
-    with pytest.raises(UsageError, match="wanda-2:4 removes exactly 0.5, got 0.25"):
+    with pytest.raises(UsageError, match=r"wanda-2:4 removes exactly 0\.5, got 0\.25"):
         prune(model, "wanda-2:4", 0.25, calibration=windows)
     uneven = build_model("llama", intermediate_size=66)
     before = copy.deepcopy(uneven.state_dict())
-    with pytest.raises(UnsupportedModelError, match="inputs are a multiple of 4; .*down_proj has 66"):
+    with pytest.raises(UnsupportedModelError, match=r"inputs are a multiple of 4; .*down_proj has 66"):
         prune(uneven, "random-2:4", 0.5)
     assert all(torch.equal(before[name], tensor) for name, tensor in uneven.state_dict().items())
     assert {method.name for method in METHODS if method.fixed_ratio} == {

@@ -163,7 +163,7 @@ def test_statistics_equal_float64_however_the_tokens_are_cut(lengths: list[int],
     generator = torch.Generator().manual_seed(sum(lengths))
     pieces = [(torch.randn(length, 6, generator=generator) + 3).to(dtype) for length in lengths]
     rows = torch.cat(pieces).double()
-    norm, moment, spread = (kind(matrix(6), CPU) for kind in (SquaredNorm, SecondMoment, MeanVariance))
+    norm, moment, spread = SquaredNorm(matrix(6), CPU), SecondMoment(matrix(6), CPU), MeanVariance(matrix(6), CPU)
     for statistic in (norm, moment, spread):
         for piece in pieces:
             statistic.add(piece)
