@@ -127,8 +127,9 @@ def _parameters_on_meta() -> Iterator[None]:
 
     def register_on_meta(self: nn.Module, name: str, param: "nn.Parameter | None") -> None:
         # A parameter that is there already is one that modules share, and stays shared.
-        new = param is not None and not param.is_meta
-        register(self, name, nn.Parameter(param.to("meta"), requires_grad=False) if new else param)
+        if param is not None and not param.is_meta:
+            param = nn.Parameter(param.to("meta"), requires_grad=False)
+        register(self, name, param)
 
     nn.Module.register_parameter = register_on_meta
     try:
