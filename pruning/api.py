@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from pruning.adapters.find import find_adapter
 from pruning.adapters.parts import Adapter
 from pruning.errors import UnsupportedModelError
-from pruning.methods import METHODS, Pruned, PruningRequest, check_ratio, refusal
+from pruning.methods import METHODS, Pruned, PruningRequest, check_method_ratio, refusal
 from pruning.texts import Text
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def prune(
     """
     import torch
 
-    check_ratio(ratio)
     record = METHODS[method]
+    check_method_ratio(record, ratio)
     adapter = find_adapter(model)
     why_not = refusal(record, adapter, has_text=bool(calibration))
     if why_not:

@@ -44,9 +44,17 @@ def model_card(
         f"- removed: {removal.removed:,} of {removal.total:,} {UNITS[pruned.scope]}, {kind}\n"
         f"- ratio asked {pruned.asked_ratio:g}, achieved {pruned.achieved_ratio:.4f}\n"
         f"{note}\n"
-        f"| metric | unit | base | pruned |\n| --- | --- | ---: | ---: |\n{_rows(before, after)}\n"
-        "Made with Arborist. Numbers are measured in fp32 on a CPU.\n"
+        f"{_table(before, after)}"
+        "Made with Arborist.\n"
     )
+
+
+def _table(before: Mapping[str, Measurement], after: Mapping[str, Measurement]) -> str:
+    rows = _rows(before, after)
+    if not rows:
+        return "Nothing was measured.\n\n"
+    head = "| metric | unit | base | pruned |\n| --- | --- | ---: | ---: |\n"
+    return f"{head}{rows}\nNumbers are measured in fp32 on a CPU.\n\n"
 
 
 def _rows(before: Mapping[str, Measurement], after: Mapping[str, Measurement]) -> str:

@@ -59,10 +59,10 @@ def save_checkpoint(
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".arborist-") as place:
             draft = Path(place) / "checkpoint"
             write_weights(model, draft, dtype)
-            _copy_tokenizer(base, draft)
+            copy_tokenizer(base, draft)
             (draft / "README.md").write_text(card, encoding="utf-8")
             check_reload(model, draft)
-            _move(draft, folder, Path(place) / "old")
+            move_into_place(draft, folder, Path(place) / "old")
     except (OSError, SafetensorError) as error:
         raise UsageError(f"--output: writing {str(folder)!r} failed, nothing was left there: {error}") from error
 
@@ -116,13 +116,14 @@ def _cast(state: dict[str, "torch.Tensor"], dtype: "torch.dtype") -> dict[str, "
     return {name: converted[tensor.data_ptr(), tuple(tensor.shape)] for name, tensor in state.items()}
 
 
-def _copy_tokenizer(base: Path, folder: Path) -> None:
+def copy_tokenizer(base: Path, folder: Path) -> None:
+    """Copy the tokenizer files that the base has."""
     for name in _TOKENIZER_FILES:
         if (base / name).is_file():
             shutil.copyfile(base / name, folder / name)
 
 
-def _move(draft: Path, folder: Path, old: Path) -> None:
+def move_into_place(draft: Path, folder: Path, old: Path) -> None:
     """Put the finished draft in place; a folder that was there goes with the temporary one."""
     if folder.exists():
         folder.rename(old)

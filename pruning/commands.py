@@ -9,7 +9,7 @@ from pruning.errors import PruningError, UnsupportedModelError
 from pruning.evaluation import METRICS, Measurement, measure
 from pruning.evaluation.records import shown
 from pruning.experiments.plan import check_device
-from pruning.methods import METHODS, check_ratio, refusal
+from pruning.methods import METHODS, check_method_ratio, refusal
 from pruning.models import Checkpoint, resolve
 from pruning.texts import NO_TEXT, Text, check_window, text_for
 
@@ -25,8 +25,8 @@ def prune_command(
     """Prune one model, save it, and say what went and what it cost."""
     from pruning.checkpoint import check_output
 
-    check_ratio(ratio)
     record = METHODS[method]
+    check_method_ratio(record, ratio)
     check_device(settings.device)
     check_window(settings.window_tokens)
     base = resolve(name, offline=settings.offline)
@@ -92,7 +92,7 @@ def methods_command(progress: Progress) -> None:
             word for word, needed in (("calibration text", method.calibrated), ("a seed", method.random)) if needed
         ]
         progress.result(
-            f"{method.name:<14} {method.scope:<7} {method.source:<42} needs {' and '.join(needs) or 'nothing'}",
+            f"{method.name:<17} {method.scope:<7} {method.source:<42} needs {' and '.join(needs) or 'nothing'}",
             name=method.name,
             version=method.version,
             scope=method.scope,

@@ -8,7 +8,7 @@ from pipeline.errors import UsageError
 from pipeline.settings import ROOT, Settings
 from pruning.evaluation import METRICS
 from pruning.experiments.specification import NO_TEXT_HASH, Experiment, Specification, TextSizes
-from pruning.methods import METHODS, Method, check_ratio
+from pruning.methods import METHODS, Method, check_ratio, ratios_of
 from pruning.reference import REFERENCE_MODELS, model_folder
 from pruning.texts import NO_TEXT, Text, check_window, text_for
 from store.database import Query, Store
@@ -104,7 +104,7 @@ def _experiments_of(row: CandidateRow, methods: list[Method], settings: Settings
     dense = Experiment(_dense(row, evaluation, settings, device), folder, sizes, _refusal(row, folder, evaluation))
     yield dense
     for method in methods:
-        for ratio in settings.ratios:
+        for ratio in ratios_of(method, settings.ratios):
             for seed in _seeds(method, settings):
                 specification = replace(
                     dense.specification,

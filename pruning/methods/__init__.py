@@ -1,6 +1,6 @@
 """Pruning methods: a method is a name, a version, a source, a scope and a function. Add one line to the list."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 
 from pipeline.errors import UsageError
@@ -8,13 +8,37 @@ from pipeline.registry import Registry
 from pruning.adapters.parts import Adapter
 from pruning.methods.depth_angular import DEPTH_ANGULAR
 from pruning.methods.depth_last import DEPTH_LAST
-from pruning.methods.magnitude import MAGNITUDE
+from pruning.methods.magnitude import MAGNITUDE, MAGNITUDE_2_4, MAGNITUDE_4_8
+from pruning.methods.magnitude_global import MAGNITUDE_GLOBAL
 from pruning.methods.mlp_maxmin import MLP_MAXMIN
 from pruning.methods.mlp_random import MLP_RANDOM
-from pruning.methods.random import RANDOM
+from pruning.methods.random import RANDOM, RANDOM_2_4, RANDOM_4_8
 from pruning.methods.records import UNITS, Method, Pruned, PruningRequest, Removal, Scope
+from pruning.methods.sparsegpt import SPARSEGPT, SPARSEGPT_2_4, SPARSEGPT_4_8
+from pruning.methods.wanda import WANDA, WANDA_2_4, WANDA_4_8
 
-METHODS = Registry("method", [RANDOM, MAGNITUDE, DEPTH_LAST, DEPTH_ANGULAR, MLP_RANDOM, MLP_MAXMIN])
+METHODS = Registry(
+    "method",
+    [
+        RANDOM,
+        RANDOM_2_4,
+        RANDOM_4_8,
+        MAGNITUDE,
+        MAGNITUDE_2_4,
+        MAGNITUDE_4_8,
+        MAGNITUDE_GLOBAL,
+        WANDA,
+        WANDA_2_4,
+        WANDA_4_8,
+        SPARSEGPT,
+        SPARSEGPT_2_4,
+        SPARSEGPT_4_8,
+        DEPTH_LAST,
+        DEPTH_ANGULAR,
+        MLP_RANDOM,
+        MLP_MAXMIN,
+    ],
+)
 
 
 def check_ratio(ratio: float) -> None:
@@ -31,6 +55,18 @@ def read_ratio(text: str) -> float:
         raise UsageError(f"--ratio: expected a fraction in (0, 1), the share to remove, got {text!r}") from error
     check_ratio(ratio)
     return ratio
+
+
+def check_method_ratio(method: Method, ratio: float) -> None:
+    """Raise `UsageError` when a ratio is not in (0, 1), or not the one that the method fixes."""
+    check_ratio(ratio)
+    if method.fixed_ratio is not None and ratio != method.fixed_ratio:
+        raise UsageError(f"--ratio: {method.name} removes exactly {method.fixed_ratio:g}, got {ratio!r}")
+
+
+def ratios_of(method: Method, ratios: Sequence[float]) -> tuple[float, ...]:
+    """Return the ratios at which a method is tried: those asked for, or the only one that it knows."""
+    return tuple(ratios) if method.fixed_ratio is None else (method.fixed_ratio,)
 
 
 def refusal(method: Method, adapter: Adapter, *, has_text: bool) -> str | None:
@@ -58,6 +94,9 @@ def _weight_refusal(method: Method, adapter: Adapter) -> str | None:
         return f"looked for layers whose matrices are Linear, Conv1D or experts; found {', '.join(foreign[:3])} besides"
     if method.calibrated and any(matrix.expert is not None for matrix in adapter.prunable):
         return "calibrates matrices that see every token; this model's experts are stacked and see some"
+    uneven = next((matrix for matrix in adapter.prunable if matrix.inputs % method.group), None)
+    if uneven:
+        return f"needs matrices whose inputs are a multiple of {method.group}; {uneven.path} has {uneven.inputs:,}"
     return None
 
 
@@ -110,7 +149,9 @@ __all__ = [
     "PruningRequest",
     "Removal",
     "Scope",
+    "check_method_ratio",
     "check_ratio",
+    "ratios_of",
     "read_ratio",
     "refusal",
 ]

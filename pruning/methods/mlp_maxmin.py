@@ -36,7 +36,7 @@ def neuron_scores(model: "PreTrainedModel", mlp: MlpParts) -> "torch.Tensor":
 
 def _rows(model: "PreTrainedModel", matrix: Projection) -> "torch.Tensor":
     """Return the weight as (outputs, inputs)."""
-    weight = model.get_parameter(f"{matrix.path}.weight")
+    weight = matrix.weight(model)
     return weight.T if matrix.transposed else weight
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pruning.adapters.parts import Adapter
+from pruning.calibration.access import IN_MEMORY, LayerAccess
+from pruning.calibration.states import STATE_BYTES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -25,7 +27,8 @@ class PruningRequest:
     """One model to prune in place.
 
     `ratio` is the share of the scope's units to remove, in (0, 1). `windows` are token ids of calibration text, each
-    window one or more tokens; empty for methods that need none.
+    window one or more tokens; empty for methods that need none. `layers` brings a layer's weights into memory for as
+    long as it is worked on; hidden states over `state_bytes` wait on disk.
     """
 
     model: "PreTrainedModel"
@@ -33,6 +36,8 @@ class PruningRequest:
     ratio: float
     windows: tuple[tuple[int, ...], ...]
     seed: int
+    layers: LayerAccess = IN_MEMORY
+    state_bytes: int = STATE_BYTES
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,8 @@ class Removal:
 class Method:
     """A pruning method. `source` is the paper or the reason; a greater `version` makes finished experiments stale.
 
-    `random`: the seed matters. `calibrated`: it looks at text.
+    `random`: the seed matters. `calibrated`: it looks at text. `fixed_ratio` is the only ratio that the method knows;
+    None = any. The inputs of every matrix must be a multiple of `group`.
     """
 
     name: str
@@ -64,6 +70,8 @@ class Method:
     calibrated: bool
     random: bool
     function: Callable[[PruningRequest], Removal]
+    fixed_ratio: float | None = None
+    group: int = 1
 
 
 @dataclass(frozen=True)

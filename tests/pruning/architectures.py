@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from pruning.methods import METHODS
+
 TOKENS = {"vocab_size": 99, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 PLAIN = {
     "hidden_size": 32,
@@ -72,9 +74,21 @@ class Architecture:
 LLAMA = Found((4, 2, 8), gated=True, positions=("rotary",))
 WIDE = Found((4, 2, 16), gated=True, positions=("rotary",))
 BERT = Found(bias=True)
-EXPERT_REFUSALS = {"mlp-random": EXPERTS, "mlp-maxmin": EXPERTS}
-UNCALIBRATED = {"depth-angular": NO_TEXT_MODEL}
-DEPTH_REFUSALS = {"depth-last": "config cannot say|cannot build", "depth-angular": "config cannot say|one stack"}
+# The methods that look at text, by scope.
+CALIBRATED_WEIGHTS = tuple(method.name for method in METHODS if method.calibrated and method.scope == "weight")
+EXPERT_REFUSALS = {
+    **dict.fromkeys(CALIBRATED_WEIGHTS, "experts are stacked and see some"),
+    "mlp-random": EXPERTS,
+    "mlp-maxmin": EXPERTS,
+}
+UNCALIBRATED = {**dict.fromkeys(CALIBRATED_WEIGHTS, NO_TEXT_MODEL), "depth-angular": NO_TEXT_MODEL}
+# Matrices that read relative positions see no tokens to calibrate with.
+POSITION_REFUSALS = dict.fromkeys(CALIBRATED_WEIGHTS, "to leave padding out")
+DEPTH_REFUSALS = {
+    **dict.fromkeys(CALIBRATED_WEIGHTS, "one stack"),
+    "depth-last": "config cannot say|cannot build",
+    "depth-angular": "config cannot say|one stack",
+}
 
 
 def _mixture(count: int, width: int, shared: int | None = None, bias: bool = False) -> Found:
@@ -340,6 +354,7 @@ ARCHITECTURES = {
         "DebertaV2ForMaskedLM",
         {"encoder": Found(positions=("relative",), bias=True)},
         tied=True,
+        refused=POSITION_REFUSALS,
     ),
     "deberta": Architecture(
         "deberta",
@@ -347,6 +362,7 @@ ARCHITECTURES = {
         "DebertaForMaskedLM",
         {"encoder": Found((4, 4, 8), "interleaved", positions=("relative",))},
         tied=True,
+        refused=POSITION_REFUSALS,
     ),
     "albert": Architecture(
         "albert",

@@ -105,10 +105,10 @@ def test_methods_work_or_say_why_not(models: dict[str, Any], name: str, method: 
     weights = sum(parameter.numel() for parameter in model.parameters())
     if method in row.refused:
         with pytest.raises(UnsupportedModelError, match=row.refused[method]):
-            prune(model, method, 0.25, calibration=WINDOWS)
+            prune(model, method, METHODS[method].fixed_ratio or 0.25, calibration=WINDOWS)
         assert torch.equal(answer(model), before)
         return
-    pruned = prune(model, method, 0.25, calibration=WINDOWS)
+    pruned = prune(model, method, METHODS[method].fixed_ratio or 0.25, calibration=WINDOWS)
     after = answer(model)
     assert not torch.equal(after, before) or after.numel() == 1
     by_neurons = METHODS[method].scope == "neuron"

@@ -103,7 +103,7 @@ def test_nothing_is_overwritten_unasked_and_nothing_half_done_is_left(
     def full_disk(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pruning.checkpoint._copy_tokenizer", full_disk)
+    monkeypatch.setattr("pruning.checkpoint.copy_tokenizer", full_disk)
     with pytest.raises(UsageError, match="No space left on device"):
         save_checkpoint(model, base, folder, dtype=torch.float16, card="third", overwrite=True)
     assert (folder / "README.md").read_text() == "second"

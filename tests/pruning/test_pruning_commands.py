@@ -14,6 +14,7 @@ from pruning.__main__ import app
 from pruning.card import base_license
 from pruning.models import resolve, stored_dtype
 
+WEIGHTS = ("random", "magnitude", "wanda", "sparsegpt")
 QUICK = ["--evaluation-windows", "4", "--calibration-windows", "4", "--latency-repeats", "1"]
 
 
@@ -130,8 +131,8 @@ def test_a_header_that_lies_about_its_size_is_refused(checkpoints: dict[str, Pat
 def test_methods_and_inspect_list_everything(checkpoints: dict[str, Path]) -> None:
     listed = [json.loads(line) for line in call("methods", "--json").stdout.splitlines()]
     assert {(row["name"], row["scope"]) for row in listed} == {
-        ("random", "weight"),
-        ("magnitude", "weight"),
+        *((f"{name}{pattern}", "weight") for name in WEIGHTS for pattern in ("", "-2:4", "-4:8")),
+        ("magnitude-global", "weight"),
         ("depth-last", "layer"),
         ("depth-angular", "layer"),
         ("mlp-random", "neuron"),

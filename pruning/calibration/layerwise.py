@@ -1,0 +1,140 @@
+"""Calibration layer by layer: a layer sees what the pruned layers before it compute, as in Wanda and SparseGPT.
+
+For each layer: all batches once for the statistics of its matrices' inputs, the change, all batches again for the
+inputs of the next layer. One layer's weights and one layer's inputs are in memory at a time.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pruning.adapters.parts import LayerParts, Projection
+from pruning.batches import Batch, batches
+from pruning.calibration.calls import CallRecorder, LayerCall
+from pruning.calibration.states import HiddenStates
+from pruning.calibration.statistics import Statistic
+from pruning.errors import UnsupportedModelError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from pruning.methods.records import PruningRequest
+
+R = TypeVar("R")
+MakeStatistic = Callable[[Projection, "torch.device"], Statistic[R]]
+# (layer, result by path of its matrices); matrices that read one tensor share one result
+Change = Callable[[LayerParts, Mapping[str, R]], None]
+
+
+def change_layer_by_layer(request: "PruningRequest", make: MakeStatistic[R], change: Change[R]) -> None:
+    """Show every layer the statistics of its inputs over all tokens that are no padding, and let `change` change it.
+
+    Raises `UnsupportedModelError` when a matrix never reads a token and
+    `NotFiniteError` when its inputs are not finite; the layers before it are changed then.
+    """
+    import torch
+
+    texts = list(batches(request.windows))
+    layers = request.adapter.layers
+    stack = [request.model.get_submodule(layer.path) for layer in layers]
+    with torch.no_grad(), HiddenStates(request.state_bytes) as states:
+        calls: list[tuple[LayerCall, ...]] = []
+        for index, (layer, module) in enumerate(zip(layers, stack, strict=True)):
+            with request.layers.changing(layer):
+                if index == 0:
+                    calls = _first_calls(request, stack, texts, states)
+                observed = _Observed(layer, make)
+                with _observing(request, observed):
+                    for place, text in enumerate(texts):
+                        observed.begin(text)
+                        calls[place][index].run(module, states[place])
+                change(layer, observed.results())
+                if index + 1 < len(layers):
+                    for place in range(len(texts)):
+                        states[place] = calls[place][index].run(module, states[place])
+
+
+def _first_calls(
+    request: "PruningRequest", stack: Sequence["nn.Module"], texts: Sequence[Batch], states: HiddenStates
+) -> list[tuple[LayerCall, ...]]:
+    """Fill in the states that enter the first layer and return how each batch calls each layer."""
+    recorder = CallRecorder(request.model, stack)
+    calls = []
+    for place, text in enumerate(texts):
+        states[place], found = recorder.record(text)
+        calls.append(found)
+    return calls
+
+
+class _Observed:
+    """The statistics of one layer while its batches run."""
+
+    def __init__(self, layer: LayerParts, make: MakeStatistic[Any]) -> None:
+        self.layer = layer
+        self._make = make
+        self._mask: torch.Tensor | None = None
+        # By path: the first matrix that reads the same tensor. Known after the first batch.
+        self._leaders: dict[str, str] = {}
+        self._statistics: dict[str, Statistic[Any]] = {}
+        # Inputs seen in this batch whose reader was not known: held, so that no address is used twice.
+        self._held: dict[tuple[Any, ...], tuple[str, torch.Tensor]] = {}
+
+    def begin(self, text: Batch) -> None:
+        """Say which batch comes next."""
+        self._mask = None if bool(text.attention_mask.all()) else text.attention_mask.bool().view(-1)
+        self._held.clear()
+
+    def see(self, matrix: Projection, inputs: "torch.Tensor") -> None:
+        """Take in the inputs of a matrix: (..., features), of which the leading dimensions are windows and tokens."""
+        if self._leader(matrix, inputs) != matrix.path:
+            return
+        if matrix.path not in self._statistics:
+            self._statistics[matrix.path] = self._make(matrix, inputs.device)
+        self._statistics[matrix.path].add(self._tokens(matrix, inputs))
+
+    def results(self) -> dict[str, Any]:
+        """Return the result for every matrix, when all batches are through."""
+        self._held.clear()
+        silent = [matrix.path for matrix in self.layer.matrices if matrix.path not in self._leaders]
+        if silent:
+            raise UnsupportedModelError(
+                f"looked for the calibration text at the inputs of every matrix; none reached {', '.join(silent[:3])}"
+            )
+        found = {path: statistic.result() for path, statistic in self._statistics.items()}
+        return {matrix.path: found[self._leaders[matrix.path]] for matrix in self.layer.matrices}
+
+    def _leader(self, matrix: Projection, inputs: "torch.Tensor") -> str:
+        if matrix.path not in self._leaders:
+            key = (inputs.data_ptr(), inputs.shape, inputs.stride())
+            self._leaders[matrix.path] = self._held.setdefault(key, (matrix.path, inputs))[0]
+        return self._leaders[matrix.path]
+
+    def _tokens(self, matrix: Projection, inputs: "torch.Tensor") -> "torch.Tensor":
+        rows = inputs.reshape(-1, inputs.shape[-1])
+        if self._mask is None:
+            return rows
+        if len(rows) != len(self._mask):
+            raise UnsupportedModelError(
+                f"{matrix.path}: looked for inputs of {len(self._mask)} tokens, padding included, to leave padding "
+                f"out; got {tuple(inputs.shape)}"
+            )
+        return rows[self._mask.to(rows.device)]
+
+
+@contextmanager
+def _observing(request: "PruningRequest", observed: _Observed) -> Iterator[None]:
+    """Show the inputs of a layer's matrices at every run of the layer."""
+
+    def hook_for(matrix: Projection) -> Any:
+        return lambda _, arguments: observed.see(matrix, arguments[0])
+
+    handles = [
+        request.model.get_submodule(matrix.path).register_forward_pre_hook(hook_for(matrix))
+        for matrix in observed.layer.matrices
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

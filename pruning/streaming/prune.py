@@ -1,0 +1,156 @@
+"""From a checkpoint on disk to a pruned one, with one layer of weights in memory."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import UsageError
+from pruning.adapters.find import find_adapter
+from pruning.adapters.parts import LayerParts
+from pruning.calibration.states import STATE_BYTES
+from pruning.card import base_license, model_card
+from pruning.checkpoint import check_output, copy_tokenizer, move_into_place
+from pruning.errors import UnsupportedModelError
+from pruning.methods import METHODS, Method, Pruned, PruningRequest, check_method_ratio, refusal
+from pruning.streaming.skeleton import build_skeleton, check_layers, load_into, load_rest, stored_names, unload
+from pruning.streaming.stored import ShardWriter, StoredTensors
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+_CONFIGS = ("config.json", "generation_config.json")
+
+
+class StreamedLayers:
+    """Layer access for a model without weights: a layer comes from the stored tensors and goes to a writer."""
+
+    def __init__(
+        self,
+        model: "PreTrainedModel",
+        stored: StoredTensors,
+        names: Mapping[str, str],
+        writer: ShardWriter,
+        streaming: "Streaming",
+    ) -> None:
+        self._model = model
+        self._stored = stored
+        self._names = names
+        self._writer = writer
+        self._streaming = streaming
+
+    def names_of(self, layer: LayerParts) -> dict[str, str]:
+        """Return the stored names of a layer's tensors by their names in the layer."""
+        prefix = f"{layer.path}."
+        return {name.removeprefix(prefix): at for name, at in self._names.items() if name.startswith(prefix)}
+
+    @contextmanager
+    def reading(self, layer: LayerParts) -> Iterator[None]:
+        """Hold a layer's weights."""
+        self._load(layer)
+        yield
+        unload(self._model, layer)
+
+    @contextmanager
+    def changing(self, layer: LayerParts) -> Iterator[None]:
+        """Hold a layer's weights and write what they are at the end, in the dtypes that they were stored in."""
+        dtypes = self._load(layer)
+        yield
+        state = self._model.get_submodule(layer.path).state_dict()
+        self._writer.write({at: state[name].to(dtypes[at]) for name, at in self.names_of(layer).items()})
+        unload(self._model, layer)
+
+    def _load(self, layer: LayerParts) -> dict[str, "torch.dtype"]:
+        names = self.names_of(layer)
+        tensors = self._stored.read(names.values())
+        module = self._model.get_submodule(layer.path)
+        own = {name: tensors[at] for name, at in names.items()}
+        load_into(module, own, device=self._streaming.device, dtype=self._streaming.dtype)
+        return {at: tensor.dtype for at, tensor in tensors.items()}
+
+
+@dataclass(frozen=True)
+class Streaming:
+    """How a checkpoint is worked on: where, in which dtype (None = as stored), and with how many bytes of hidden
+    states in memory."""
+
+    device: str = "cpu"
+    dtype: "torch.dtype | None" = None
+    state_bytes: int = STATE_BYTES
+
+
+def prune_checkpoint(
+    base: Path,
+    output: Path,
+    method: str,
+    ratio: float,
+    *,
+    calibration: Sequence[Sequence[int]] = (),
+    seed: int = 0,
+    streaming: Streaming = Streaming(),
+    overwrite: bool = False,
+) -> Pruned:
+    """Prune weights of the causal language model in `base` and write the checkpoint `output`, whole or not at all.
+
+    In memory are one layer, what is no layer (embeddings, norms, head) and the hidden states, so the model may be
+    larger than the memory of the machine or of the device. What is written has the dtypes that were stored. Raises
+    `UsageError` and `PruningError` as `prune` does, and `UnsupportedModelError` for a method that removes anything but
+    single weights.
+    """
+    from safetensors import SafetensorError
+
+    record = METHODS[method]
+    check_method_ratio(record, ratio)
+    check_output(output, overwrite=overwrite)
+    if record.scope != "weight":
+        raise UnsupportedModelError(f"{method}: removes {record.scope}s, which needs the whole model in memory")
+    windows = tuple(tuple(window) for window in calibration)
+    try:
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".arborist-") as place:
+            draft = Path(place) / "checkpoint"
+            draft.mkdir()
+            pruned = _prune(base, draft, record, ratio, windows, seed, streaming)
+            (draft / "README.md").write_text(model_card(base.name, base_license(base), pruned, {}, {}), "utf-8")
+            move_into_place(draft, output, Path(place) / "old")
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"--output: writing {str(output)!r} failed, nothing was left there: {error}") from error
+    return pruned
+
+
+def _prune(
+    base: Path,
+    draft: Path,
+    record: Method,
+    ratio: float,
+    windows: tuple[tuple[int, ...], ...],
+    seed: int,
+    streaming: Streaming,
+) -> Pruned:
+    """Write the pruned weights and the files beside them into the folder `draft`."""
+    model, stored = build_skeleton(base), StoredTensors(base)
+    adapter = find_adapter(model)
+    why_not = refusal(record, adapter, has_text=bool(windows))
+    if why_not:
+        raise UnsupportedModelError(f"{record.name} on {adapter.model_class}: {why_not}")
+    names = stored_names(model, stored)
+    check_layers(model, adapter, names)
+    writer = ShardWriter(draft, len(adapter.all_layers) + 1)
+    layers = StreamedLayers(model, stored, names, writer, streaming)
+    in_layers = {at for layer in adapter.all_layers for at in layers.names_of(layer).values()}
+    rest = stored.read(stored.names - in_layers)
+    writer.write(rest)
+    beside = {name: rest[at] for name, at in names.items() if at in rest}
+    load_rest(model, adapter, beside, device=streaming.device, dtype=streaming.dtype)
+    del rest, beside
+    request = PruningRequest(model, adapter, ratio, windows, seed, layers, streaming.state_bytes)
+    removal = record.function(request)
+    writer.finish()
+    for name in _CONFIGS:
+        if (base / name).is_file():
+            shutil.copyfile(base / name, draft / name)
+    copy_tokenizer(base, draft)
+    return Pruned(record.name, record.version, record.scope, ratio, seed if record.random else 0, removal)
