@@ -246,10 +246,22 @@ def _offline() -> Iterator[None]:
 def _reason(error: Exception) -> ExtractionReason:
     from huggingface_hub.errors import StrictDataclassError
 
+    if _ran_out_of_memory(error):
+        return "out_of_memory"
     if isinstance(error, ImportError):
         return "missing_dependency"
     wrong_value = isinstance(error, StrictDataclassError)  # its text names types, also NoneType
     return "incomplete_config" if not wrong_value and _MISSING_VALUE.search(str(error)) else "bad_config"
+
+
+def _ran_out_of_memory(error: BaseException) -> bool:
+    """Return whether a memory error is behind another one: validators of configs say "wrong value" of any exception."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, MemoryError):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def _with_package(text: str) -> str:

@@ -168,3 +168,16 @@ def test_a_class_that_transformers_has_not_is_told_in_the_note() -> None:
     assert found.note.startswith("built as GPT2LMHeadModel: transformers has no class 'Evil")
     assert found.note.isprintable()
     assert build({"model_type": "gpt2", "n_layer": 1, "architectures": ["GPT2LMHeadModel"]}).note is None
+
+
+def test_memory_that_a_validator_ran_out_of_is_no_wrong_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import LlamaConfig
+
+    def validate(*_: object, **__: object) -> None:
+        try:
+            raise MemoryError
+        except MemoryError as error:
+            raise ValueError("field 'hidden_size': wrong value") from error
+
+    monkeypatch.setattr(LlamaConfig, "from_dict", validate)
+    assert refuse({"model_type": "llama"}).reason == "out_of_memory"
