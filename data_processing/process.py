@@ -62,6 +62,8 @@ def process(corpus: Corpus, settings: Settings, threads: int, progress: Progress
     named = name_models(corpus.models, known)
     plans = _plans(corpus, comparison)
     members = _members(named, plans, comparison, settings.level)
+    # Whatever the level: other sizes of one plan contradict nothing.
+    alike = members if settings.level == "similar" else _members(named, plans, comparison, "similar")
     rules = Rules(settings.objective, settings.licenses, settings.max_params)
     families = [
         _choose(family, comparison, rules) for family in group_families(members, settings.dedup_strategy, known)
@@ -73,8 +75,7 @@ def process(corpus: Corpus, settings: Settings, threads: int, progress: Progress
         comparison=comparison,
         members=members,
         families=families,
-        # Whatever the level: other sizes of one plan contradict nothing.
-        findings=_contradictions(_members(named, plans, comparison, "similar"), corpus.shapes, structures, known),
+        findings=_contradictions(alike, corpus.shapes, structures, known),
         coverage=_coverage(families, whole, comparison, rules),
         corpus_map=_map(models_of, comparison),
         models_of=models_of,
@@ -140,15 +141,7 @@ def _contradictions(
     known: KnownNames,
 ) -> list[Finding]:
     described = {
-        name: Shape(
-            provenance=shapes[name].provenance,
-            hashes=structure.hashes,
-            bag=structure.bag,
-            n_parameters=shapes[name].n_parameters,
-            n_layers=shapes[name].n_layers,
-            hidden_size=shapes[name].hidden_size,
-            traits=shapes[name].traits,
-        )
+        name: Shape(**vars(shapes[name]), hashes=structure.hashes, bag=structure.bag)
         for name, structure in structures.items()
     }
     return find_contradictions((_subject(member, described) for member in members), known)

@@ -99,38 +99,25 @@ def model_class(config: "PreTrainedConfig") -> "type[PreTrainedModel]":
 
 
 def read_config(folder: Path) -> "PreTrainedConfig":
-    """Return the config of a checkpoint as transformers reads it.
-
-    A guarded boundary: broken files from outside make the readers raise anything. Raises `UnsupportedModelError`.
-    """
+    """Return the config of a checkpoint as transformers reads it. Raises `UnsupportedModelError`."""
     from transformers import AutoConfig
 
-    try:
+    with _guarded(f"{folder.name}: transformers cannot read its config"):
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except MemoryError:
-        raise
-    except Exception as error:  # the boundary
-        raise UnsupportedModelError(f"{folder.name}: transformers cannot read its config: {_why(error)}") from error
 
 
 def empty_model(config: "PreTrainedConfig", built_as: "type[PreTrainedModel] | None" = None) -> "PreTrainedModel":
     """Return the model of a config as it would be read back, on the meta device: shapes without memory for weights.
 
-    `built_as` is the class; None = what the config names (`model_class`).
-
-    A guarded boundary: several hundred third-party constructors can raise anything. Raises `UnsupportedModelError`.
+    `built_as` is the class; None = what the config names (`model_class`). Raises `UnsupportedModelError`.
     """
     import torch
     from transformers.initialization import no_init_weights
 
     found = built_as or model_class(config)
-    try:
-        with quiet(), torch.device("meta"), no_init_weights():
-            model = found(type(config).from_dict(config.to_dict()))
-    except MemoryError:
-        raise
-    except Exception as error:  # the boundary
-        raise UnsupportedModelError(f"transformers cannot build {found.__name__}: {_why(error)}") from error
+    building = _guarded(f"transformers cannot build {found.__name__}")
+    with building, quiet(), torch.device("meta"), no_init_weights():
+        model = found(type(config).from_dict(config.to_dict()))
     model.tie_weights()  # part of the initialisation that was left out
     return model.eval()
 
@@ -140,20 +127,29 @@ def _takes(found: "type[PreTrainedModel]", config: "PreTrainedConfig") -> bool:
     return isinstance(expected, type) and isinstance(config, expected)
 
 
-def _why(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:400]
+@contextmanager
+def _guarded(failed: str) -> Iterator[None]:
+    """Turn whatever transformers raises into `UnsupportedModelError`; `failed` says what it could not do.
+
+    The guarded boundary: broken files and several hundred third-party constructors can raise anything.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # the boundary
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise UnsupportedModelError(f"{failed}: {why[:400]}") from error
 
 
 def _from_pretrained(folder: Path) -> Any:
-    """Load a model and what transformers reports of it: (PreTrainedModel, dict), which its types do not say.
-
-    A guarded boundary: broken files from outside make the loaders raise anything.
-    """
+    """Load a model and what transformers reports of it: (PreTrainedModel, dict), which its types do not say."""
     import torch
 
     config = read_config(folder)
-    try:
-        return model_class(config).from_pretrained(
+    found = model_class(config)
+    with _guarded(f"{folder.name}: transformers cannot load it"):
+        return found.from_pretrained(
             folder,
             config=config,
             dtype=torch.float32,
@@ -161,10 +157,6 @@ def _from_pretrained(folder: Path) -> Any:
             local_files_only=True,
             output_loading_info=True,
         )
-    except MemoryError:
-        raise
-    except Exception as error:  # the boundary
-        raise UnsupportedModelError(f"{folder.name}: transformers cannot load it: {_why(error)}") from error
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """What findings are made of: a model with what its structure says, and a disagreement."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from data_processing.corpus import ShapeRow
 from data_processing.naming.lineage import NamedModel
 from data_processing.similarity.jaccard import overlap
 from data_processing.trees.fingerprints import Fingerprints
@@ -27,16 +27,11 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What findings compare of a structure."""
+class Shape(ShapeRow):
+    """What findings compare of a structure: what was read, its hashes and its tokens."""
 
-    provenance: Provenance
     hashes: Fingerprints
     bag: Bag
-    n_parameters: int
-    n_layers: int  # 0 = none repeats
-    hidden_size: int | None  # None = the config does not say, or there is none
-    traits: Mapping[str, str]
 
 
 @dataclass(frozen=True)

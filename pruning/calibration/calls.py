@@ -27,9 +27,12 @@ class LayerCall:
 
     def run(self, layer: "nn.Module", states: "torch.Tensor") -> "torch.Tensor":
         """Return the hidden states that leave the layer: (windows, tokens, width)."""
-        # A layer returns a tensor, or a tuple that begins with it (BLOOM).
-        output = layer(states, *self.arguments, **self.named)
-        return output[0] if isinstance(output, tuple | list) else output
+        return leaving_states(layer(states, *self.arguments, **self.named))
+
+
+def leaving_states(output: Any) -> "torch.Tensor":
+    """Return the hidden states that a layer returns: a tensor, or a tuple (BLOOM) or list (the first GPT) with it."""
+    return output[0] if isinstance(output, tuple | list) else output
 
 
 class _AllCalled(Exception):  # noqa: N818  # no error: it ends a forward pass whose rest nobody needs

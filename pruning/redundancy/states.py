@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruning.adapters.parts import Adapter
 from pruning.batches import batches
+from pruning.calibration.calls import leaving_states
 
 if TYPE_CHECKING:
     import torch
@@ -40,8 +41,7 @@ def _recorded(model: "PreTrainedModel", adapter: Adapter) -> Iterator[dict[int, 
 
     def leave(position: int) -> Any:
         def hook(_: Any, __: Any, output: Any) -> None:
-            # A layer returns a tensor, or a tuple (BLOOM) or list (the first GPT) that begins with it.
-            states[position] = output[0] if isinstance(output, tuple | list) else output
+            states[position] = leaving_states(output)
 
         return hook
 

@@ -32,7 +32,7 @@ KNOWN = known_names()
 def shape(tree: Module | None = None, **values: Any) -> Shape:
     """A structure of the config's view: 4 layers of width 8 unless told otherwise."""
     canonical = canonical_tree(rows_of(tree or decoder()))
-    plain = Shape("config", fingerprints(canonical), token_bag(canonical), 1000, 4, 8, {})
+    plain = Shape("s", "config", 1000, 4, 8, {}, fingerprints(canonical), token_bag(canonical))
     return replace(plain, **values)
 
 
