@@ -6,6 +6,7 @@ Results come in the order in which they finish.
 """
 
 import os
+import re
 import resource
 import signal
 import sys
@@ -15,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -31,6 +33,11 @@ OutcomeStatus = Literal["done", "error", "timeout", "out_of_memory", "crashed"]
 _SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "API_KEY")
 _PRELOAD_SECONDS = 120.0
 _STARTED = "started"
+_MEMORY_EXIT = 137  # what a shell shows for a process that the kernel ended for want of memory
+_NO_MEMORY = re.compile(
+    r"can't allocate memory|cannot allocate memory|out of memory|std::bad_alloc|failed to map segment", re.IGNORECASE
+)
+_LOST_ERROR = re.compile(r"without (setting an exception|exception set)")
 
 
 @dataclass(frozen=True)
@@ -72,8 +79,9 @@ def run_tasks(
 ) -> Generator[Outcome[Value], None, None]:
     """Call `function` (a module-level function) on every task's argument and yield each outcome as it ends.
 
-    `preload` names modules that the warm server imports once before the first child. Abandoning the iterator, an
-    exception in the caller and Ctrl-C all end the children.
+    `preload` names modules that the warm server imports once before the first child; children of a server that was
+    started without them import them before their limits begin. Abandoning the iterator, an exception in the caller and
+    Ctrl-C all end the children.
     """
     context = get_context("forkserver")
     if preload:
@@ -84,7 +92,7 @@ def run_tasks(
     try:
         while waiting or pool:
             while waiting and len(pool) < workers:
-                pool.append(_Child(context, function, limits))
+                pool.append(_Child(context, function, limits, preload))
                 pool[-1].give(waiting.popleft())
             ready = wait([child.connection for child in pool], timeout=_next_deadline(pool))
             for child in [*pool]:
@@ -132,10 +140,13 @@ def _without_secrets() -> Iterator[None]:
 class _Child:
     """One child process and the task it works on."""
 
-    def __init__(self, context: ForkServerContext, function: Callable[[Any], Any], limits: Limits) -> None:
+    def __init__(
+        self, context: ForkServerContext, function: Callable[[Any], Any], limits: Limits, preload: Sequence[str]
+    ) -> None:
         self.connection, theirs = context.Pipe()
         self._limits = limits
-        self._process: ForkServerProcess = context.Process(target=_serve, args=(theirs, function, limits), daemon=True)
+        work = (theirs, function, limits, preload)
+        self._process: ForkServerProcess = context.Process(target=_serve, args=work, daemon=True)
         self._process.start()
         theirs.close()
         self._tasks_done = 0
@@ -163,7 +174,8 @@ class _Child:
         try:
             message = self.connection.recv()
         except (EOFError, ConnectionResetError):
-            return self._lost("crashed", self._death(), time.monotonic() - self._given_at)
+            status, detail = self._death()
+            return self._lost(status, detail, time.monotonic() - self._given_at)
         if message == _STARTED:
             # The clock starts when the child has the task, not while the server still imports.
             self._given_at = time.monotonic()
@@ -188,34 +200,48 @@ class _Child:
         self._healthy = False
         return Outcome(self._task.key, status, None, detail, seconds)
 
-    def _death(self) -> str:
+    def _death(self) -> tuple[OutcomeStatus, str]:
         self._process.join(timeout=5)
         code = self._process.exitcode
+        if code == _MEMORY_EXIT:
+            return "out_of_memory", "the child had no memory left to answer with"
         if code is not None and code < 0:
-            return f"the child was killed by {signal.Signals(-code).name}"
-        return f"the child ended with status {code}"
+            return "crashed", f"the child was killed by {signal.Signals(-code).name}"
+        return "crashed", f"the child ended with status {code}"
 
 
 def _next_deadline(pool: list[_Child]) -> float:
     return max(0.0, min(child.deadline for child in pool) - time.monotonic())
 
 
-def _serve(connection: Connection, function: Callable[[Any], Any], limits: Limits) -> None:
+def _serve(connection: Connection, function: Callable[[Any], Any], limits: Limits, preload: Sequence[str]) -> None:
     """Answer tasks until the parent closes the pipe."""
     _forget_secrets()
+    for name in preload:
+        import_module(name)
     limit_memory(limits.memory_bytes)
     if limits.confined:
         confine()
-    while True:
-        try:
-            with trusted():
-                argument = connection.recv()
-        except (EOFError, ConnectionResetError):
-            return
-        connection.send(_STARTED)
-        started = time.monotonic()
-        status, payload = _call(function, argument)
-        connection.send((status, payload, time.monotonic() - started))
+    try:
+        while _serve_one(connection, function):
+            pass
+    except (MemoryError, SystemError) as error:
+        # Where there is no memory for the pipe's own buffers, the exit status is the only answer left.
+        os._exit(_MEMORY_EXIT if ran_out_of_memory(error) else 1)
+
+
+def _serve_one(connection: Connection, function: Callable[[Any], Any]) -> bool:
+    """Answer one task; False when the parent has closed the pipe."""
+    try:
+        with trusted():
+            argument = connection.recv()
+    except (EOFError, ConnectionResetError):
+        return False
+    connection.send(_STARTED)
+    started = time.monotonic()
+    status, payload = _call(function, argument)
+    connection.send((status, payload, time.monotonic() - started))
+    return True
 
 
 def _call(function: Callable[[Any], Any], argument: Any) -> tuple[OutcomeStatus, Any]:
@@ -225,15 +251,24 @@ def _call(function: Callable[[Any], Any], argument: Any) -> tuple[OutcomeStatus,
     """
     try:
         return "done", function(argument)
-    except MemoryError as error:
-        return "out_of_memory", f"MemoryError: {error}"
     except Exception as error:  # noqa: BLE001  # see the docstring
         text = "".join(traceback.format_exception_only(error)).strip()
-        return ("out_of_memory" if _is_allocation_failure(text) else "error"), text
+        return ("out_of_memory" if ran_out_of_memory(error) else "error"), text
 
 
-def _is_allocation_failure(text: str) -> bool:
-    return "can't allocate memory" in text or "out of memory" in text.lower()
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Return whether an exception says that memory ran out, or was raised from one that does.
+
+    Native code has several words for it, validators of configs say "wrong value" of any exception, and the interpreter
+    itself may find no memory for the `MemoryError` that it wants to raise.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        lost = isinstance(seen, SystemError) and _LOST_ERROR.search(str(seen))
+        if lost or isinstance(seen, MemoryError) or _NO_MEMORY.search(str(seen)):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def _secret_names() -> list[str]:

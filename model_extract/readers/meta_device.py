@@ -25,6 +25,7 @@ from model_extract.tree import (
     fold,
     read_tree,
 )
+from pipeline.engine import ran_out_of_memory
 from store.records import ExtractionReason
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ _MISSING_VALUE = re.compile(
 )
 _MOST_PARAMETERS = 2**63 - 1  # what the store's BIGINT holds
 _WIDEST = 2**31 - 1  # ... and its INTEGER
-_LOST_ERROR = re.compile(r"without (setting an exception|exception set)")
 _PACKAGE = re.compile(r"requires? the (?P<needed>[\w.-]+) library|No module named '(?P<absent>[\w.-]+)'")
 
 
@@ -215,12 +215,6 @@ def _build(model_class: type, request: ReadRequest) -> tuple["nn.Module", Any]:
         return model, config
     except UnreadableError:
         raise
-    except MemoryError as error:
-        raise UnreadableError("out_of_memory", f"MemoryError: {error}") from error
-    except SystemError as error:
-        # What the interpreter says when a function of its own meets the memory limit and cannot even say so.
-        reason = "out_of_memory" if _LOST_ERROR.search(str(error)) else "bad_config"
-        raise UnreadableError(reason, f"SystemError: {error}") from error
     except Exception as error:  # the boundary
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise UnreadableError(_reason(error), _with_package(text)) from error
@@ -246,22 +240,12 @@ def _offline() -> Iterator[None]:
 def _reason(error: Exception) -> ExtractionReason:
     from huggingface_hub.errors import StrictDataclassError
 
-    if _ran_out_of_memory(error):
+    if ran_out_of_memory(error):
         return "out_of_memory"
     if isinstance(error, ImportError):
         return "missing_dependency"
     wrong_value = isinstance(error, StrictDataclassError)  # its text names types, also NoneType
     return "incomplete_config" if not wrong_value and _MISSING_VALUE.search(str(error)) else "bad_config"
-
-
-def _ran_out_of_memory(error: BaseException) -> bool:
-    """Return whether a memory error is behind another one: validators of configs say "wrong value" of any exception."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, MemoryError):
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return False
 
 
 def _with_package(text: str) -> str:

@@ -32,13 +32,15 @@ def test_every_task_has_one_outcome_whatever_the_worker_count() -> None:
         ("raise", "error", "ValueError: bad value"),
         ("hang", "timeout", "no answer in 0.5 s"),
         ("eat", "out_of_memory", "MemoryError"),
+        ("hoard", "out_of_memory", ""),
+        ("bad_alloc", "out_of_memory", "std::bad_alloc"),
         ("die", "crashed", "SIGKILL"),
         ("exit", "crashed", "status 3"),
     ],
 )
 def test_a_bad_task_becomes_a_row_and_the_others_go_on(how: str, status: str, words: str) -> None:
     tasks = [Task("before", "fine"), Task("bad", how), Task("after", "fine too")]
-    limits = Limits(memory_bytes=300_000_000, seconds=0.5)
+    limits = Limits(memory_bytes=100_000_000, seconds=0.5)
     outcomes = {each.key: each for each in run_tasks(misbehave, tasks, workers=1, limits=limits)}
     assert outcomes["bad"].status == status
     assert words in outcomes["bad"].detail
