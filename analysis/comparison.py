@@ -12,7 +12,14 @@ from analysis.section import QUERIES
 from store import Query
 
 # What a method has to beat to be worth its trouble, by scope.
-BASELINES = {"weight": "random", "neuron": "mlp-random", "layer": "depth-last"}
+BASELINES = {
+    "weight": "random",
+    "neuron": "mlp-random",
+    "head": "heads-random-remove",
+    "layer": "depth-last",
+    "factorisation": "svd",
+    "expert": "experts-random",
+}
 # The damage that "how much can it lose" allows: perplexity at most a tenth above dense.
 DAMAGE_BOUND = 1.1
 # The ratio at which methods are set side by side, when it was measured.

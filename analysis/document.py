@@ -29,12 +29,12 @@ class Link:
 
 @dataclass(frozen=True)
 class Code:
-    """A command or an option to type, never text from outside: letters, digits and `. / _ -` (else ValueError)."""
+    """A command or an option to type, never text from outside: letters, digits and `. , / _ -` (else ValueError)."""
 
     text: str
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9 ./_-]+", self.text):
+        if not re.fullmatch(r"[A-Za-z0-9 .,/_-]+", self.text):
             raise ValueError(f"no command of ours: {self.text!r}")
 
 

@@ -20,6 +20,7 @@ from analysis.sections.index import (
     LINKS_SECTION,
 )
 from analysis.sections.names import NAMES_SECTION
+from analysis.sections.promises import PROMISES_SECTION
 from analysis.sections.runs import RUNS_SECTION
 from analysis.sections.samples import SAMPLES_SECTION
 from analysis.sections.speed import PARETO_SECTION
@@ -47,6 +48,7 @@ SECTIONS: Registry[Section] = Registry(
         DENSE_SECTION,
         DAMAGE_SECTION,
         BASELINES_SECTION,
+        PROMISES_SECTION,
         HEADROOM_SECTION,
         PARETO_SECTION,
         DEPTH_SECTION,

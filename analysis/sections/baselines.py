@@ -77,10 +77,10 @@ def _baselines(answers: Answers) -> tuple[Block, ...]:
         )
         for item in compare_with_baselines(rows)
     )
-    named = ", ".join(f"{baseline} for scope {scope}" for scope, baseline in BASELINES.items())
-    return paragraph(f"Baselines: {named}. Intervals that do not overlap make a verdict clear. {LIMIT}"), Table(
-        columns, cells
-    )
+    scopes = {row.scope for row in rows}
+    named = ", ".join(f"{baseline} for scope {scope}" for scope, baseline in BASELINES.items() if scope in scopes)
+    explained = paragraph(f"Baselines: {named}. Intervals that do not overlap make a verdict clear.", LIMIT)
+    return explained, Table(columns, cells)
 
 
 def headroom_table(rows: list[DamageRow]) -> Table:

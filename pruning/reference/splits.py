@@ -78,8 +78,10 @@ def stream_windows(split: Split, tokens: int = 128, seed: int = 0) -> Iterator[W
         log_probability += document.log_probability
 
 
-def windows(split: Split, count: int, tokens: int = 128) -> ReferenceText:
+def windows(split: Split, count: int, tokens: int = 128, seed: int = 0) -> ReferenceText:
     """The first `count` windows of a split, at most `tokens` long; more windows begin with the same ones.
+
+    Each seed has a text of its own.
 
     Raises ValueError for an unknown split, a count below 1 or windows shorter than 16 tokens.
     """
@@ -89,7 +91,7 @@ def windows(split: Split, count: int, tokens: int = 128) -> ReferenceText:
         raise ValueError(f"count: expected at least 1 window, got {count}")
     if tokens < SHORTEST_WINDOW:
         raise ValueError(f"tokens: expected at least {SHORTEST_WINDOW} a window, got {tokens}")
-    stream = stream_windows(split, tokens)
+    stream = stream_windows(split, tokens, seed)
     chosen = [next(stream) for _ in range(count)]
     token_ids = tuple(window.token_ids for window in chosen)
     predicted = sum(len(window) - 1 for window in token_ids)
