@@ -5,7 +5,7 @@ inputs of the next layer. One layer's weights and one layer's inputs are in memo
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pruning.adapters.parts import LayerParts, Projection
@@ -45,7 +45,7 @@ def change_layer_by_layer(request: "PruningRequest", make: MakeStatistic[R], cha
                 if index == 0:
                     calls = _first_calls(request, stack, texts, states)
                 observed = _Observed(layer, make)
-                with _observing(request, observed):
+                with _observing(request, observed), _experts_observed(request, observed):
                     for place, text in enumerate(texts):
                         observed.begin(text)
                         calls[place][index].run(module, states[place])
@@ -79,6 +79,7 @@ class _Observed:
         self._statistics: dict[str, Statistic[Any]] = {}
         # Inputs seen in this batch whose reader was not known: held, so that no address is used twice.
         self._held: dict[tuple[Any, ...], tuple[str, torch.Tensor]] = {}
+        self._experts_on: torch.device | None = None  # None = no expert has read a token
 
     def begin(self, text: Batch) -> None:
         """Say which batch comes next."""
@@ -93,16 +94,35 @@ class _Observed:
             self._statistics[matrix.path] = self._make(matrix, inputs.device)
         self._statistics[matrix.path].add(self._tokens(matrix, inputs))
 
+    def see_expert(self, matrix: Projection, inputs: "torch.Tensor", tokens: "torch.Tensor | None") -> None:
+        """Take in what the matrix of one expert reads: (tokens, features); `tokens` says which of the batch's."""
+        rows = inputs if self._mask is None or tokens is None else inputs[self._mask.to(inputs.device)[tokens]]
+        if matrix.key not in self._statistics and len(rows):
+            self._leaders[matrix.key] = matrix.key
+            self._statistics[matrix.key] = self._make(matrix, rows.device)
+        if len(rows):
+            self._statistics[matrix.key].add(rows)
+            self._experts_on = rows.device
+
     def results(self) -> dict[str, Any]:
-        """Return the result for every matrix, when all batches are through."""
+        """Return the result for every matrix by its key, when all batches are through."""
         self._held.clear()
-        silent = [matrix.path for matrix in self.layer.matrices if matrix.path not in self._leaders]
+        self._fill_in_idle_experts()
+        silent = [matrix.key for matrix in self.layer.matrices if matrix.key not in self._leaders]
         if silent:
             raise UnsupportedModelError(
                 f"looked for the calibration text at the inputs of every matrix; none reached {', '.join(silent[:3])}"
             )
         found = {path: statistic.result() for path, statistic in self._statistics.items()}
-        return {matrix.path: found[self._leaders[matrix.path]] for matrix in self.layer.matrices}
+        return {matrix.key: found[self._leaders[matrix.key]] for matrix in self.layer.matrices}
+
+    def _fill_in_idle_experts(self) -> None:
+        """Let an expert that the router gave no token read each feature once: nothing is known of its inputs."""
+        import torch
+
+        for matrix in self.layer.matrices if self._experts_on else ():
+            if matrix.expert is not None and matrix.key not in self._statistics:
+                self.see_expert(matrix, torch.eye(matrix.inputs, device=self._experts_on), None)
 
     def _leader(self, matrix: Projection, inputs: "torch.Tensor") -> str:
         if matrix.path not in self._leaders:
@@ -132,9 +152,20 @@ def _observing(request: "PruningRequest", observed: _Observed) -> Iterator[None]
     handles = [
         request.model.get_submodule(matrix.path).register_forward_pre_hook(hook_for(matrix))
         for matrix in observed.layer.matrices
+        if matrix.expert is None
     ]
     try:
         yield
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _experts_observed(request: "PruningRequest", observed: _Observed) -> AbstractContextManager[None]:
+    """Show the inputs of a layer's stacked experts at every run of the layer, when it has any."""
+    experts = observed.layer.experts
+    if experts is None or not experts.stacked:
+        return nullcontext()
+    from pruning.calibration.experts import expert_inputs
+
+    return expert_inputs(request.model, experts, observed.see_expert)

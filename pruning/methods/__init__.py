@@ -92,8 +92,6 @@ def _weight_refusal(method: Method, adapter: Adapter) -> str | None:
     foreign = [name for stack in adapter.stacks for name in stack.foreign]
     if foreign:
         return f"looked for layers whose matrices are Linear, Conv1D or experts; found {', '.join(foreign[:3])} besides"
-    if method.calibrated and any(matrix.expert is not None for matrix in adapter.prunable):
-        return "calibrates matrices that see every token; this model's experts are stacked and see some"
     uneven = next((matrix for matrix in adapter.prunable if matrix.inputs % method.group), None)
     if uneven:
         return f"needs matrices whose inputs are a multiple of {method.group}; {uneven.path} has {uneven.inputs:,}"

@@ -69,7 +69,7 @@ def change_each_calibrated(request: PruningRequest, make: MakeStatistic[R], chan
     def change_layer(layer: "LayerParts", results: "Mapping[str, R]") -> None:
         nonlocal removed
         for matrix in layer.matrices:
-            removed += change(matrix.weight(request.model), matrix, results[matrix.path])
+            removed += change(matrix.weight(request.model), matrix, results[matrix.key])
 
     change_layer_by_layer(request, make, change_layer)
     return Removal(removed, request.adapter.prunable_weights, physical=False)

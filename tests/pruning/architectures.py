@@ -77,7 +77,6 @@ BERT = Found(bias=True)
 # The methods that look at text, by scope.
 CALIBRATED_WEIGHTS = tuple(method.name for method in METHODS if method.calibrated and method.scope == "weight")
 EXPERT_REFUSALS = {
-    **dict.fromkeys(CALIBRATED_WEIGHTS, "experts are stacked and see some"),
     "mlp-random": EXPERTS,
     "mlp-maxmin": EXPERTS,
 }
