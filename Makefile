@@ -1,6 +1,7 @@
 # make run    install and run the whole pipeline          make run ARGS="--source builtin --limit 20"
 # make test   install and run the tests                   make test ARGS="-k perplexity"
 # make check  format, lint, types, import contracts, tests: what CI runs
+# make table  prune, save and reload every method on every architecture: docs/METHOD_TABLE.md; a quarter of an hour
 # make lock   write requirements.lock and environment.yml anew after a change of versions in pyproject.toml
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 CODE := hub pipeline store model_extract data_processing pruning analysis tests benchmarks tools run_pipeline.py
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test check format lint types contracts lock
+.PHONY: run test check format lint types contracts table lock
 
 run: $(INSTALLED)
 	$(BIN)/python run_pipeline.py --all $(ARGS)
@@ -31,6 +32,9 @@ types: $(INSTALLED)
 
 contracts: $(INSTALLED)
 	$(BIN)/lint-imports
+
+table: $(INSTALLED)
+	$(BIN)/python -m tests.pruning.method_table
 
 lock: $(INSTALLED)
 	$(BIN)/python -m tools.lock

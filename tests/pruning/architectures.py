@@ -389,11 +389,12 @@ ARCHITECTURES = {
     ),
     "t5": Architecture(
         "t5",
-        {**T5, "num_decoder_layers": 3},
+        # The encoder is the deeper one: transformers 5.23 makes the decoder's cache as deep as the encoder.
+        {**T5, "num_layers": 3, "num_decoder_layers": 2},
         "T5ForConditionalGeneration",
         {
-            "encoder": Found(positions=("relative",)),
-            "decoder": Found(positions=("relative",), cross=True, layers=3),
+            "encoder": Found(positions=("relative",), layers=3),
+            "decoder": Found(positions=("relative",), cross=True),
         },
         tied=True,
         refused=UNCALIBRATED,
