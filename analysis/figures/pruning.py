@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING
 
 from analysis.figures.style import (
+    COLORS,
+    FACET_COLUMNS,
+    LINES,
     MARKERS,
     Frame,
     axes_grid,
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 # Damage beyond this is drawn at the edge: a model that says nothing any more cannot get worse.
 WORST_DAMAGE = 1000.0
 # Wrapped: it stands under a panel.
-ASKED_SHARE = "asked share of the method's own units\n(weights, neurons or layers)"
+ASKED_SHARE = "asked share of the method's own units\n(weights, neurons, heads, layers, ...)"
 FLOOR = "floor of the language"
 
 
@@ -44,6 +47,25 @@ def draw_damage(frame: Frame, title: str) -> "Figure":
     legend = dict(zip(*reversed(axes[0].get_legend_handles_labels()), strict=True))
     order = sorted(legend, key=lambda name: (name == FLOOR, name))
     figure.legend([legend[name] for name in order], order, loc="outside lower center", ncols=4)
+    heading(figure, title)
+    return figure
+
+
+def draw_scopes(frame: Frame, title: str) -> "Figure":
+    """Lines with ranges: perplexity over dense by asked share, a panel a scope, a line a method of it.
+
+    Columns scope, method, ratio, damage, damage_low, damage_high.
+    """
+    scopes = list(dict.fromkeys(frame["scope"]))
+    figure, axes = facets(len(scopes), 4.3, 4.6, sharey=True)
+    for panel, scope in zip(axes, scopes, strict=True):
+        part = frame[frame["scope"] == scope]
+        methods = sorted(set(part["method"]))
+        _damage_panel(panel, part, methods)
+        panel.set_title(label(scope))
+        panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, fontsize=8)
+    for panel in axes[::FACET_COLUMNS]:
+        panel.set_ylabel("perplexity / dense")
     heading(figure, title)
     return figure
 
@@ -88,8 +110,7 @@ def draw_pareto(frame: Frame, title: str) -> "Figure":
     Columns method, ratio, damage, bytes_left, latency_left, on_bytes_front, on_latency_front.
     """
     methods = sorted(set(frame["method"]))
-    colors = colors_of(methods)
-    figure, axes = axes_grid(11, 5.2, 1, 2, sharey=True)
+    figure, axes = axes_grid(11, 5.2 + 0.06 * len(methods), 1, 2, sharey=True)
     panels = (
         ("bytes_left", "on_bytes_front", "bytes on disk / dense"),
         ("latency_left", "on_latency_front", "latency / dense"),
@@ -101,8 +122,8 @@ def draw_pareto(frame: Frame, title: str) -> "Figure":
                 part[column],
                 part["damage"].clip(upper=WORST_DAMAGE),
                 s=18 + 90 * part["ratio"],
-                color=colors[method],
-                marker=MARKERS[index % len(MARKERS)],
+                color=COLORS[index % len(COLORS)],
+                marker=MARKERS[(index + index // len(COLORS)) % len(MARKERS)],
                 alpha=0.75,
                 linewidths=0,
                 label=label(method),
@@ -182,7 +203,6 @@ def draw_depth(frame: Frame, title: str) -> "Figure":
 
 
 def _damage_panel(panel: "Axes", part: Frame, methods: list[str]) -> None:
-    colors = colors_of(methods)
     for index, method in enumerate(methods):
         line = part[part["method"] == method].sort_values("ratio")
         shift = 0.004 * (index - (len(methods) - 1) / 2)
@@ -194,8 +214,9 @@ def _damage_panel(panel: "Axes", part: Frame, methods: list[str]) -> None:
             line["ratio"] + shift,
             values,
             yerr=[(values - low).clip(lower=0), (high - values).clip(lower=0)],
-            color=colors[method],
+            color=COLORS[index % len(COLORS)],
             marker=MARKERS[index % len(MARKERS)],
+            linestyle=LINES[index // len(COLORS) % len(LINES)],
             markersize=5,
             linewidth=1.3,
             capsize=2,

@@ -21,6 +21,7 @@ DPI = 110
 COLORS = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#56b4e9", "#ece133")
 GREY = "#949494"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "p")
+LINES = ("-", "--", ":", "-.")  # once around the colours
 LONGEST_LABEL = 30
 FACET_COLUMNS = 3
 OTHER = "other"

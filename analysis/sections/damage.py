@@ -3,10 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
+from statistics import median
 
 from analysis.comparison import BASELINES, DAMAGE, DamageRow, best_methods, headline_ratio, median_damage
 from analysis.document import Block, Column, Picture, Strong, Table
-from analysis.figures.pruning import WORST_DAMAGE, draw_damage, draw_prunability
+from analysis.figures.pruning import WORST_DAMAGE, draw_damage, draw_prunability, draw_scopes
 from analysis.numbers import count_of, percent, range_of, times, with_interval
 from analysis.section import Answers, Section
 from analysis.sections.dense import DENSE, MISSING, DenseRow
@@ -33,15 +34,49 @@ class DamagePoint:
     floor: float | None
 
 
-def damage_picture(rows: list[DamageRow], dense: list[DenseRow]) -> Picture:
-    """Return the damage curves of the first models by name."""
+@dataclass(frozen=True)
+class ScopePoint:
+    """A point of the curves over all models: the median damage, the least and the greatest."""
+
+    scope: str
+    method: str
+    ratio: float
+    damage: float
+    damage_low: float
+    damage_high: float
+    n_models: int
+
+
+def damage_picture(rows: list[DamageRow]) -> Picture:
+    """Return the damage curves of all models together, a panel a scope."""
+    groups: dict[tuple[str, str, float], list[float]] = {}
+    for row in rows:
+        groups.setdefault((row.scope, row.method, row.ratio), []).append(row.damage)
+    points = [
+        ScopePoint(*key, median(values), min(values), max(values), len(values))
+        for key, values in sorted(groups.items())
+    ]
+    caption = (
+        f"Perplexity over the dense model's, logarithmic, more than {WORST_DAMAGE:,.0f} x drawn at the edge: median "
+        f"over {range_of(point.n_models for point in points)} models, bars from least to greatest; the share is "
+        "of what each scope may remove."
+    )
+    return Picture("damage_curves", _damage_alt(rows), caption, points, partial(draw_scopes, title=_damage_title(rows)))
+
+
+def model_pictures(rows: list[DamageRow], dense: list[DenseRow]) -> tuple[Picture, ...]:
+    """Return the damage curves of the first models by name, a picture a scope."""
     floors = {
         (row.source, row.model_id): row.perplexity_floor / row.perplexity
         for row in dense
         if row.perplexity and row.perplexity_floor
     }
+    scopes = sorted({row.scope for row in rows})
+    return tuple(_model_picture([row for row in rows if row.scope == scope], floors) for scope in scopes)
+
+
+def _model_picture(rows: list[DamageRow], floors: dict[tuple[str, str], float]) -> Picture:
     models = sorted({row.model_id for row in rows})
-    shown = set(models[:SHOWN_MODELS])
     points = [
         DamagePoint(
             row.model_id,
@@ -55,17 +90,18 @@ def damage_picture(rows: list[DamageRow], dense: list[DenseRow]) -> Picture:
             floors.get((row.source, row.model_id)),
         )
         for row in rows
-        if row.model_id in shown
+        if row.model_id in models[:SHOWN_MODELS]
     ]
-    windows = range_of(row.n_windows for row in rows)
+    scope = rows[0].scope
     which = f"the first {SHOWN_MODELS} of {len(models)} models by name; " if len(models) > SHOWN_MODELS else ""
     caption = (
         f"Perplexity over the dense model's, logarithmic, more than {WORST_DAMAGE:,.0f} x drawn at the edge; {which}"
-        f"n = {windows} evaluation windows a point; bars: 95 % interval of the pruned model's perplexity, the dense "
-        "value taken as exact; dotted: exact floor of the language."
+        f"n = {range_of(row.n_windows for row in rows)} evaluation windows a point; bars: 95 % interval of the pruned "
+        "model's perplexity, the dense value taken as exact; dotted: exact floor of the language."
     )
-    title = _damage_title(rows)
-    return Picture("damage_curves", _damage_alt(rows), caption, points, partial(draw_damage, title=title))
+    title = f"{scope.capitalize()} methods: {_scope_title(rows, headline_ratio(rows))}"
+    alt = f"Line charts of perplexity over dense by asked share, a panel a model: {title}"
+    return Picture(f"damage_{scope}", alt, caption, points, partial(draw_damage, title=title))
 
 
 def _damage_title(rows: list[DamageRow]) -> str:
@@ -154,7 +190,7 @@ def share_of(fraction: float | None) -> str:
 def _damage_alt(rows: list[DamageRow]) -> str:
     worst = max(rows, key=lambda row: (row.damage, row.model_id))
     return (
-        "Line charts of perplexity over dense against the asked share of each method's own units, a panel a model "
+        "Line charts of perplexity over dense against the asked share of each method's own units, a panel a scope "
         f"and a line a method; the greatest damage is {times(worst.damage)} "
         f"({worst.method}, {percent(worst.ratio)}, {worst.model_id})"
     )
@@ -162,7 +198,7 @@ def _damage_alt(rows: list[DamageRow]) -> str:
 
 def _damage(answers: Answers) -> tuple[Block, ...]:
     rows = answers[DAMAGE]
-    return damage_picture(rows, answers[DENSE]), prunability_picture(rows), leaderboard(rows)
+    return damage_picture(rows), *model_pictures(rows, answers[DENSE]), prunability_picture(rows), leaderboard(rows)
 
 
 DAMAGE_SECTION = Section("damage", "Damage", "reports/prune", (DAMAGE, DENSE), _damage, MISSING)

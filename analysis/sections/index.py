@@ -20,7 +20,7 @@ Sentence = tuple[Inline, ...]
 def _newest_picture(answers: Answers) -> Picture:
     """Return the picture that says most: of the last stage that has results."""
     if answers[DAMAGE]:
-        return damage_picture(answers[DAMAGE], answers[DENSE])
+        return damage_picture(answers[DAMAGE])
     if answers[FAMILIES]:
         return families_picture(answers[FAMILIES])
     return outcomes_picture(answers[OUTCOMES])

@@ -7,10 +7,10 @@ import pytest
 from pandas import DataFrame
 
 from analysis.document import Picture
-from analysis.figures.pruning import draw_damage, draw_prunability
+from analysis.figures.pruning import draw_damage, draw_prunability, draw_scopes
 from analysis.figures.style import COLORS, GREY, OTHER, colors_of, label, render_png
 from analysis.sections.catalog import OutcomeRow, outcomes_picture
-from analysis.sections.damage import damage_picture, prunability_picture
+from analysis.sections.damage import damage_picture, model_pictures, prunability_picture
 from analysis.sections.families import FamilyRow, families_picture
 from tests.analysis.test_comparison import damage_row
 
@@ -38,7 +38,8 @@ def test_extreme_and_missing_numbers_are_drawn() -> None:
         damage_row("b", damage=0.9, damage_low=None, damage_high=None),
         damage_row("a", damage=1.0, model_id="n"),
     ]
-    assert render_png(damage_picture(rows, [])).startswith(b"\x89PNG")
+    for picture in (damage_picture(rows), *model_pictures(rows, [])):
+        assert render_png(picture).startswith(b"\x89PNG")
     assert render_png(prunability_picture(rows)).startswith(b"\x89PNG")
     assert render_png(prunability_picture([replace(rows[2])])).startswith(b"\x89PNG")
 
@@ -51,7 +52,7 @@ def test_titles_compare_within_a_scope_only() -> None:
         damage_row("mlp-random", damage=1.9, scope="neuron"),
         damage_row("depth-angular", damage=3.0, scope="layer"),
     ]
-    curves, heatmap = damage_picture(rows, []), prunability_picture(rows)
+    curves, heatmap = damage_picture(rows), prunability_picture(rows)
     assert _title(curves) == (
         "Perplexity over dense, 50 % asked (medians of 1 model): depth-angular 3.00 x; mlp-maxmin 1.50 x against "
         "mlp-random 1.90 x; magnitude 2.00 x against random 9.00 x"
@@ -74,15 +75,40 @@ def test_the_heatmap_marks_the_best_of_each_scope() -> None:
 
 
 def test_the_curves_name_what_the_asked_share_is_of() -> None:
-    frame = DataFrame(damage_picture([damage_row()], []).rows).assign(floor=float("nan"))
+    [picture] = model_pictures([damage_row()], [])
+    frame = DataFrame(picture.rows).assign(floor=float("nan"))
     [axes] = draw_damage(frame, "title").axes
-    assert axes.get_xlabel().replace("\n", " ") == "asked share of the method's own units (weights, neurons or layers)"
+    assert (
+        axes.get_xlabel().replace("\n", " ")
+        == "asked share of the method's own units (weights, neurons, heads, layers, ...)"
+    )
 
 
 def test_captions_give_a_range_when_models_have_other_windows() -> None:
     rows = [damage_row(n_windows=96), damage_row(n_windows=16, model_id="n")]
-    for picture in (damage_picture(rows, []), prunability_picture(rows)):
+    for picture in (*model_pictures(rows, []), prunability_picture(rows)):
         assert "n = 16 to 96 evaluation windows" in picture.caption
+
+
+def test_the_curves_of_all_models_are_medians_with_their_range() -> None:
+    rows = [damage_row(damage=damage, model_id=str(damage)) for damage in (1.0, 2.0, 7.0)]
+    [point] = damage_picture([*rows, damage_row("mlp-maxmin", scope="neuron")]).rows[1:]
+    assert (point.scope, point.damage, point.damage_low, point.damage_high, point.n_models) == (
+        "weight",
+        2.0,
+        1.0,
+        7.0,
+        3,
+    )
+
+
+def test_more_methods_than_colours_are_told_apart_by_their_lines() -> None:
+    rows = [damage_row(f"m{index:02}", ratio=ratio) for index in range(20) for ratio in (0.1, 0.5)]
+    [axes] = draw_scopes(DataFrame(damage_picture(rows).rows), "title").axes
+    looks = {
+        (line.get_color(), line.get_linestyle()) for line in axes.lines if line.get_marker() not in ("|", "_", "None")
+    }
+    assert len(looks) == 20
 
 
 def _title(picture: Picture) -> str:
