@@ -25,9 +25,18 @@ R = TypeVar("R")
 MakeStatistic = Callable[[Projection, "torch.device"], Statistic[R]]
 # (layer, result by path of its matrices); matrices that read one tensor share one result
 Change = Callable[[LayerParts, Mapping[str, R]], None]
+# layer -> its matrices whose inputs matter
+Readers = Callable[[LayerParts], Sequence[Projection]]
 
 
-def change_layer_by_layer(request: "PruningRequest", make: MakeStatistic[R], change: Change[R]) -> None:
+def all_matrices(layer: LayerParts) -> Sequence[Projection]:
+    """Return every prunable matrix of a layer."""
+    return layer.matrices
+
+
+def change_layer_by_layer(
+    request: "PruningRequest", make: MakeStatistic[R], change: Change[R], readers: Readers = all_matrices
+) -> None:
     """Show every layer the statistics of its inputs over all tokens that are no padding, and let `change` change it.
 
     Raises `UnsupportedModelError` when a matrix never reads a token and
@@ -44,7 +53,7 @@ def change_layer_by_layer(request: "PruningRequest", make: MakeStatistic[R], cha
             with request.layers.changing(layer):
                 if index == 0:
                     calls = _first_calls(request, stack, texts, states)
-                observed = _Observed(layer, make)
+                observed = _Observed(readers(layer), make)
                 with _observing(request, observed):
                     for place, text in enumerate(texts):
                         observed.begin(text)
@@ -68,10 +77,10 @@ def _first_calls(
 
 
 class _Observed:
-    """The statistics of one layer while its batches run."""
+    """The statistics of some matrices of one layer while its batches run."""
 
-    def __init__(self, layer: LayerParts, make: MakeStatistic[Any]) -> None:
-        self.layer = layer
+    def __init__(self, matrices: Sequence[Projection], make: MakeStatistic[Any]) -> None:
+        self.matrices = matrices
         self._make = make
         self._mask: torch.Tensor | None = None
         # By path: the first matrix that reads the same tensor. Known after the first batch.
@@ -96,13 +105,13 @@ class _Observed:
     def results(self) -> dict[str, Any]:
         """Return the result for every matrix, when all batches are through."""
         self._held.clear()
-        silent = [matrix.path for matrix in self.layer.matrices if matrix.path not in self._leaders]
+        silent = [matrix.path for matrix in self.matrices if matrix.path not in self._leaders]
         if silent:
             raise UnsupportedModelError(
                 f"looked for the calibration text at the inputs of every matrix; none reached {', '.join(silent[:3])}"
             )
         found = {path: statistic.result() for path, statistic in self._statistics.items()}
-        return {matrix.path: found[self._leaders[matrix.path]] for matrix in self.layer.matrices}
+        return {matrix.path: found[self._leaders[matrix.path]] for matrix in self.matrices}
 
     def _leader(self, matrix: Projection, inputs: "torch.Tensor") -> str:
         if matrix.path not in self._leaders:
@@ -131,7 +140,7 @@ def _observing(request: "PruningRequest", observed: _Observed) -> Iterator[None]
 
     handles = [
         request.model.get_submodule(matrix.path).register_forward_pre_hook(hook_for(matrix))
-        for matrix in observed.layer.matrices
+        for matrix in observed.matrices
     ]
     try:
         yield

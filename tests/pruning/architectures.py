@@ -76,16 +76,16 @@ WIDE = Found((4, 2, 16), gated=True, positions=("rotary",))
 BERT = Found(bias=True)
 # The methods that look at text, by scope.
 CALIBRATED_WEIGHTS = tuple(method.name for method in METHODS if method.calibrated and method.scope == "weight")
+NEURONS = tuple(method.name for method in METHODS if method.scope == "neuron")
 EXPERT_REFUSALS = {
     **dict.fromkeys(CALIBRATED_WEIGHTS, "experts are stacked and see some"),
-    "mlp-random": EXPERTS,
-    "mlp-maxmin": EXPERTS,
+    **dict.fromkeys(NEURONS, EXPERTS),
 }
-UNCALIBRATED = {**dict.fromkeys(CALIBRATED_WEIGHTS, NO_TEXT_MODEL), "depth-angular": NO_TEXT_MODEL}
+UNCALIBRATED = {method.name: NO_TEXT_MODEL for method in METHODS if method.calibrated}
 # Matrices that read relative positions see no tokens to calibrate with.
 POSITION_REFUSALS = dict.fromkeys(CALIBRATED_WEIGHTS, "to leave padding out")
 DEPTH_REFUSALS = {
-    **dict.fromkeys(CALIBRATED_WEIGHTS, "one stack"),
+    **UNCALIBRATED,
     "depth-last": "config cannot say|cannot build",
     "depth-angular": "config cannot say|one stack",
 }

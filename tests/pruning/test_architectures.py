@@ -115,7 +115,7 @@ def test_methods_work_or_say_why_not(models: dict[str, Any], name: str, method: 
     assert pruned.removal.physical == (METHODS[method].scope == "layer" or (by_neurons and not row.zeroed))
     if not pruned.removal.physical:
         assert zeros(model) >= pruned.removal.removed
-    elif method in ("depth-last", "mlp-maxmin"):
+    elif method in ("depth-last", "mlp-maxmin", "mlp-flap"):
         assert sum(parameter.numel() for parameter in model.parameters()) < weights
         save_checkpoint(model, tmp_path, tmp_path / "saved", dtype=torch.float32, card="")
         loaded = load_model(tmp_path / "saved")
