@@ -8,6 +8,9 @@ from pipeline.registry import Registry
 from pruning.adapters.parts import Adapter
 from pruning.methods.depth_angular import DEPTH_ANGULAR
 from pruning.methods.depth_last import DEPTH_LAST
+from pruning.methods.experts import expert_gap
+from pruning.methods.experts_random import EXPERTS_RANDOM
+from pruning.methods.experts_use import EXPERTS_USE
 from pruning.methods.magnitude import MAGNITUDE, MAGNITUDE_2_4, MAGNITUDE_4_8
 from pruning.methods.magnitude_global import MAGNITUDE_GLOBAL
 from pruning.methods.mlp_flap import MLP_FLAP
@@ -45,6 +48,8 @@ METHODS = Registry(
         MLP_VARIANCE,
         MLP_WANDA,
         MLP_FLAP,
+        EXPERTS_RANDOM,
+        EXPERTS_USE,
     ],
 )
 
@@ -140,11 +145,16 @@ def _layer_refusal(_: Method, adapter: Adapter) -> str | None:
     return "needs at least two layers" if len(adapter.layers) < 2 else None
 
 
+def _expert_refusal(_: Method, adapter: Adapter) -> str | None:
+    return expert_gap(adapter)
+
+
 _SCOPE_REFUSALS: dict[Scope, Callable[[Method, Adapter], str | None]] = {
     "weight": _weight_refusal,
     "neuron": _neuron_refusal,
     "head": _head_refusal,
     "layer": _layer_refusal,
+    "expert": _expert_refusal,
     "factorisation": _weight_refusal,
 }
 

@@ -59,7 +59,8 @@ class Found:
 class Architecture:
     """A tiny config, its class, what is in its stacks, and which methods refuse it with which words.
 
-    `zeroed`: neurons are set to zero, because the config has no field for the width.
+    Methods that remove experts are not in `refused`: `refusals` adds them where there are none to remove. `zeroed`:
+    neurons are set to zero, because the config has no field for the width.
     """
 
     model_type: str
@@ -70,17 +71,29 @@ class Architecture:
     refused: dict[str, str] = field(default_factory=dict)
     zeroed: bool = False
 
+    @property
+    def mixture(self) -> bool:
+        """Whether there are experts."""
+        return any(found.experts for found in self.stacks.values())
+
+    @property
+    def refusals(self) -> dict[str, str]:
+        """Which methods refuse it, those for mixtures of experts included."""
+        return self.refused if self.mixture else {**self.refused, **NEEDS_EXPERTS}
+
 
 LLAMA = Found((4, 2, 8), gated=True, positions=("rotary",))
 WIDE = Found((4, 2, 16), gated=True, positions=("rotary",))
 BERT = Found(bias=True)
 # The methods that look at text, by scope.
 CALIBRATED_WEIGHTS = tuple(method.name for method in METHODS if method.calibrated and method.scope == "weight")
+EXPERT_METHODS = tuple(method.name for method in METHODS if method.scope == "expert")
 NEURONS = tuple(method.name for method in METHODS if method.scope == "neuron")
 EXPERT_REFUSALS = {
     **dict.fromkeys(CALIBRATED_WEIGHTS, "experts are stacked and see some"),
     **dict.fromkeys(NEURONS, EXPERTS),
 }
+NEEDS_EXPERTS = dict.fromkeys(EXPERT_METHODS, r"needs a mixture of experts|one stack of layers")
 UNCALIBRATED = {method.name: NO_TEXT_MODEL for method in METHODS if method.calibrated}
 # Matrices that read relative positions see no tokens to calibrate with.
 POSITION_REFUSALS = dict.fromkeys(CALIBRATED_WEIGHTS, "to leave padding out")
