@@ -80,6 +80,7 @@ def _keep(model: "PreTrainedModel", matrix: Projection, kept: "torch.Tensor", *,
 
     module: Any = model.get_submodule(matrix.path)
     dimension = matrix.output_dimension if outputs else 1 - matrix.output_dimension
+    kept = kept.to(module.weight.device)
     module.weight = nn.Parameter(module.weight.index_select(dimension, kept), module.weight.requires_grad)
     if outputs and module.bias is not None:
         module.bias = nn.Parameter(module.bias[kept], module.bias.requires_grad)
@@ -91,6 +92,7 @@ def _zero(model: "PreTrainedModel", matrix: Projection, removed: "torch.Tensor",
     """Set some outputs of a matrix (with their biases) or some of its inputs to zero."""
     module: Any = model.get_submodule(matrix.path)
     dimension = matrix.output_dimension if outputs else 1 - matrix.output_dimension
+    removed = removed.to(module.weight.device)
     module.weight.index_fill_(dimension, removed, 0)
     if outputs and module.bias is not None:
         module.bias[removed] = 0

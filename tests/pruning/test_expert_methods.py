@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import CausalLMOutput
 
 from pruning import inspect, prune
 from pruning.adapters import ExpertParts
@@ -184,3 +186,73 @@ def test_a_model_that_hides_the_choice_is_refused_by_use_only() -> None:
         prune(model, "experts-use", 0.25, calibration=WINDOWS)
     assert prune(model, "experts-random", 0.25).removal.removed == 2
     assert logits(model).isfinite().all()
+
+
+class ListedConfig(PreTrainedConfig):
+    """How many experts a model with lists of them has."""
+
+    model_type = "listed"
+
+    def __init__(self, num_experts: int = 4, **others: Any) -> None:
+        super().__init__(**others)
+        self.hidden_size, self.num_experts, self.num_experts_per_tok, self.vocab_size = 16, num_experts, 1, 99
+
+
+class ListedLayer(torch.nn.Module):
+    """Experts in a ModuleList, as checkpoints with code of their own have them."""
+
+    def __init__(self, config: ListedConfig) -> None:
+        super().__init__()
+        self.experts = torch.nn.ModuleList(
+            torch.nn.Sequential(torch.nn.Linear(16, 24), torch.nn.ReLU(), torch.nn.Linear(24, 16))
+            for _ in range(config.num_experts)
+        )
+        self.gate = torch.nn.Linear(16, config.num_experts)
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        rows = states.reshape(-1, 16)
+        chosen = self.gate(rows).argmax(-1)
+        answer = torch.zeros_like(rows)
+        for index, expert in enumerate(self.experts):
+            answer[chosen == index] = expert(rows[chosen == index])
+        return states + answer.view_as(states)
+
+
+class ListedModel(PreTrainedModel):
+    """Two such layers between embeddings and a head."""
+
+    config_class = ListedConfig
+
+    def __init__(self, config: ListedConfig) -> None:
+        super().__init__(config)
+        self.embed = torch.nn.Embedding(99, 16)
+        self.layers = torch.nn.ModuleList(ListedLayer(config) for _ in range(2))
+        self.head = torch.nn.Linear(16, 99)
+        self.post_init()
+
+    def get_input_embeddings(self) -> torch.nn.Module:
+        return self.embed
+
+    def forward(self, input_ids: torch.Tensor, use_cache: bool = False) -> CausalLMOutput:
+        states = self.embed(input_ids)
+        for layer in self.layers:
+            states = layer(states)
+        return CausalLMOutput(logits=self.head(states))
+
+
+@pytest.mark.parametrize("method", ["experts-use", "experts-random"])
+def test_experts_in_a_list(method: str) -> None:
+    torch.manual_seed(0)
+    model: Any = ListedModel(ListedConfig()).eval()
+    unused = [*map(set, prune(copy.deepcopy(model), "experts-random", 0.25, seed=2).removal.experts)]
+    with torch.no_grad():
+        for layer, avoided in zip(model.layers, unused, strict=True):
+            layer.gate.weight.copy_(torch.randn(4, 16))
+            layer.gate.bias[list(avoided)] = -1e4
+    use = expert_use(PruningRequest(model, inspect(model), 0.25, WINDOWS, 0))
+    assert all(float(counts.sum()) == sum(map(len, WINDOWS)) for counts in use.values())
+    before = logits(model)
+    assert [*map(set, prune(model, method, 0.25, calibration=WINDOWS, seed=2).removal.experts)] == unused
+    assert torch.equal(logits(model), before)
+    assert [(len(layer.experts), layer.gate.out_features) for layer in model.layers] == [(3, 3), (3, 3)]
+    assert model.config.num_experts == 3
