@@ -2,9 +2,11 @@
 
 One thread, equal masks (asserted; peers leave open which of equal scores goes), interleaved runs, medians. Ends with
 status 1 when a promise is not kept. The plain implementations are written from the papers: sort and scatter (Wanda), a
-loop over groups (2:4), blocks of 128 columns with a rank-one update a column (SparseGPT, algorithm 1).
+loop over groups (2:4), blocks of 128 columns with a rank-one update a column (SparseGPT, algorithm 1). Max-min neurons
+are measured against optipfair where it is installed.
 """
 
+import copy
 import statistics
 import sys
 import time
@@ -211,6 +213,41 @@ def wanda_end_to_end() -> Promise:
     return Promise("wanda end to end, two forward passes", *medians(ours, theirs, rounds=3), at_most=1.15)
 
 
+def maxmin_neurons() -> Promise | None:
+    """Remove a quarter of a llama's neurons, against optipfair, to equal weights; None where it is not installed."""
+    from importlib.util import find_spec
+
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    if find_spec("optipfair") is None:
+        return None
+    from optipfair.pruning.mlp_glu import prune_model_mlp_glu  # pyright: ignore[reportMissingImports]
+
+    config = LlamaConfig(
+        vocab_size=512, hidden_size=1024, intermediate_size=2816, num_hidden_layers=4, num_attention_heads=8
+    )
+    dense = LlamaForCausalLM(config).eval()
+
+    def ours(model: LlamaForCausalLM) -> LlamaForCausalLM:
+        METHODS["mlp-maxmin"].function(PruningRequest(model, find_adapter(model), 0.25, (), 0))
+        return model
+
+    def theirs(model: LlamaForCausalLM) -> LlamaForCausalLM:
+        return prune_model_mlp_glu(model, "MAW", 25, show_progress=False)
+
+    found, expected = ours(copy.deepcopy(dense)).state_dict(), theirs(copy.deepcopy(dense)).state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    seconds: list[list[float]] = [[], []]
+    for _ in range(ROUNDS):
+        for function, times in zip((ours, theirs), seconds, strict=True):
+            model = copy.deepcopy(dense)
+            started = time.perf_counter()
+            function(model)
+            times.append(time.perf_counter() - started)
+    mine, other = map(statistics.median, seconds)
+    return Promise("max-min neurons of a llama, optipfair", mine, other, at_least=2)
+
+
 def main() -> int:
     """Measure everything and return the exit status."""
     torch.set_num_threads(1)
@@ -224,8 +261,12 @@ def main() -> int:
         lambda: two_of_four(2048, 8192),
         lambda: sparsegpt(2048),
         wanda_end_to_end,
+        maxmin_neurons,
     ):
         promise = measure()
+        if promise is None:
+            print(f"skip {measure.__name__}: the peer is not installed", flush=True)
+            continue
         print(promise.sentence(), flush=True)
         promises.append(promise)
     return 0 if all(promise.kept for promise in promises) else 1

@@ -49,8 +49,10 @@ def save_checkpoint(
 ) -> None:
     """Save weights in `dtype`, config, generation config, the base's tokenizer files and a model card.
 
-    Written beside `folder`, read back, compared with the model in memory, and only then renamed. Raises `UsageError`
-    when the folder cannot be written and `UnsupportedModelError` when what transformers reads back is another model.
+    The weights in memory are rounded to `dtype` as well: what a method computed (SparseGPT's weights, FLAP's biases) is
+    then what is stored. Written beside `folder`, read back, compared with the model in memory, and only then renamed.
+    Raises `UsageError` when the folder cannot be written and `UnsupportedModelError` when what transformers reads back
+    is another model.
     """
     from safetensors import SafetensorError
 
@@ -58,6 +60,7 @@ def save_checkpoint(
     try:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".arborist-") as place:
             draft = Path(place) / "checkpoint"
+            _round_weights(model, dtype)
             write_weights(model, draft, dtype)
             copy_tokenizer(base, draft)
             (draft / "README.md").write_text(card, encoding="utf-8")
@@ -70,7 +73,7 @@ def save_checkpoint(
 def write_weights(model: "PreTrainedModel", folder: Path, dtype: "torch.dtype") -> None:
     """Write weights in `dtype`, config and generation config.
 
-    Pruning only drops values or makes them zero, so a model that was read from fp16 goes back to fp16 without rounding.
+    Values that a method leaves as they were read from fp16 go back to fp16 without rounding.
     """
     with quiet():
         model.save_pretrained(folder, state_dict=_cast(model.state_dict(), dtype))
@@ -104,6 +107,14 @@ def check_reload(model: "PreTrainedModel", folder: Path) -> None:
             f"{type(model).__name__}: transformers cannot store this pruned shape; what it reads back differs by up to "
             f"{float((expected - found).abs().max()):.3g} in the logits. Nothing was saved"
         )
+
+
+def _round_weights(model: "PreTrainedModel", dtype: "torch.dtype") -> None:
+    import torch
+
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(parameter.to(dtype))
 
 
 def _cast(state: dict[str, "torch.Tensor"], dtype: "torch.dtype") -> dict[str, "torch.Tensor"]:

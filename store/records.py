@@ -347,7 +347,7 @@ class ExperimentRecord:
     revision: str
     method: str
     method_version: int
-    scope: Literal["none", "weight", "neuron", "head", "layer", "factorisation"]
+    scope: Literal["none", "weight", "neuron", "head", "layer", "expert", "factorisation"]
     ratio: float
     seed: int
     calibration: str | None

@@ -269,7 +269,7 @@ CREATE TABLE experiments (
     revision        VARCHAR NOT NULL, -- as in sightings
     method          VARCHAR NOT NULL, -- dense, or a method's name
     method_version  INTEGER NOT NULL, -- version of the method
-    scope           VARCHAR NOT NULL, -- none, weight, neuron, head, layer or factorisation
+    scope           VARCHAR NOT NULL, -- none, weight, neuron, head, layer, expert or factorisation
     ratio           DOUBLE NOT NULL,  -- asked share of the prunable part, fraction in [0, 1)
     seed            INTEGER NOT NULL, -- seed of the experiment
     calibration     VARCHAR,          -- blake2b of the calibration text; NULL = the method needs none

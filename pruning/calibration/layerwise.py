@@ -25,9 +25,18 @@ R = TypeVar("R")
 MakeStatistic = Callable[[Projection, "torch.device"], Statistic[R]]
 # (layer, result by path of its matrices); matrices that read one tensor share one result
 Change = Callable[[LayerParts, Mapping[str, R]], None]
+# layer -> its matrices whose inputs matter
+Readers = Callable[[LayerParts], Sequence[Projection]]
 
 
-def change_layer_by_layer(request: "PruningRequest", make: MakeStatistic[R], change: Change[R]) -> None:
+def all_matrices(layer: LayerParts) -> Sequence[Projection]:
+    """Return every prunable matrix of a layer."""
+    return layer.matrices
+
+
+def change_layer_by_layer(
+    request: "PruningRequest", make: MakeStatistic[R], change: Change[R], readers: Readers = all_matrices
+) -> None:
     """Show every layer the statistics of its inputs over all tokens that are no padding, and let `change` change it.
 
     Raises `UnsupportedModelError` when a matrix never reads a token and
@@ -44,8 +53,8 @@ def change_layer_by_layer(request: "PruningRequest", make: MakeStatistic[R], cha
             with request.layers.changing(layer):
                 if index == 0:
                     calls = _first_calls(request, stack, texts, states)
-                observed = _Observed(layer, make)
-                with _observing(request, observed), _experts_observed(request, observed):
+                observed = _Observed(readers(layer), make)
+                with _observing(request, observed), _experts_observed(request, layer, observed):
                     for place, text in enumerate(texts):
                         observed.begin(text)
                         calls[place][index].run(module, states[place])
@@ -68,10 +77,10 @@ def _first_calls(
 
 
 class _Observed:
-    """The statistics of one layer while its batches run."""
+    """The statistics of some matrices of one layer while its batches run."""
 
-    def __init__(self, layer: LayerParts, make: MakeStatistic[Any]) -> None:
-        self.layer = layer
+    def __init__(self, matrices: Sequence[Projection], make: MakeStatistic[Any]) -> None:
+        self.matrices = matrices
         self._make = make
         self._mask: torch.Tensor | None = None
         # By path: the first matrix that reads the same tensor. Known after the first batch.
@@ -108,19 +117,19 @@ class _Observed:
         """Return the result for every matrix by its key, when all batches are through."""
         self._held.clear()
         self._fill_in_idle_experts()
-        silent = [matrix.key for matrix in self.layer.matrices if matrix.key not in self._leaders]
+        silent = [matrix.key for matrix in self.matrices if matrix.key not in self._leaders]
         if silent:
             raise UnsupportedModelError(
                 f"looked for the calibration text at the inputs of every matrix; none reached {', '.join(silent[:3])}"
             )
         found = {path: statistic.result() for path, statistic in self._statistics.items()}
-        return {matrix.key: found[self._leaders[matrix.key]] for matrix in self.layer.matrices}
+        return {matrix.key: found[self._leaders[matrix.key]] for matrix in self.matrices}
 
     def _fill_in_idle_experts(self) -> None:
         """Let an expert that the router gave no token read each feature once: nothing is known of its inputs."""
         import torch
 
-        for matrix in self.layer.matrices if self._experts_on else ():
+        for matrix in self.matrices if self._experts_on else ():
             if matrix.expert is not None and matrix.key not in self._statistics:
                 self.see_expert(matrix, torch.eye(matrix.inputs, device=self._experts_on), None)
 
@@ -151,7 +160,7 @@ def _observing(request: "PruningRequest", observed: _Observed) -> Iterator[None]
 
     handles = [
         request.model.get_submodule(matrix.path).register_forward_pre_hook(hook_for(matrix))
-        for matrix in observed.layer.matrices
+        for matrix in observed.matrices
         if matrix.expert is None
     ]
     try:
@@ -161,10 +170,12 @@ def _observing(request: "PruningRequest", observed: _Observed) -> Iterator[None]
             handle.remove()
 
 
-def _experts_observed(request: "PruningRequest", observed: _Observed) -> AbstractContextManager[None]:
-    """Show the inputs of a layer's stacked experts at every run of the layer, when it has any."""
-    experts = observed.layer.experts
-    if experts is None or not experts.stacked:
+def _experts_observed(
+    request: "PruningRequest", layer: LayerParts, observed: _Observed
+) -> AbstractContextManager[None]:
+    """Show the inputs of a layer's stacked experts at every run of the layer, when they are asked for."""
+    experts = layer.experts
+    if experts is None or not any(matrix.expert is not None for matrix in observed.matrices):
         return nullcontext()
     from pruning.calibration.experts import expert_inputs
 

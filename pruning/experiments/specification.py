@@ -25,7 +25,7 @@ class Specification:
     revision: str
     method: str
     method_version: int
-    scope: Literal["none", "weight", "neuron", "head", "layer", "factorisation"]
+    scope: Literal["none", "weight", "neuron", "head", "layer", "expert", "factorisation"]
     ratio: float
     seed: int
     calibration: str | None

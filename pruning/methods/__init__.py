@@ -8,10 +8,17 @@ from pipeline.registry import Registry
 from pruning.adapters.parts import Adapter
 from pruning.methods.depth_angular import DEPTH_ANGULAR
 from pruning.methods.depth_last import DEPTH_LAST
+from pruning.methods.experts import expert_gap
+from pruning.methods.experts_random import EXPERTS_RANDOM
+from pruning.methods.experts_use import EXPERTS_USE
 from pruning.methods.magnitude import MAGNITUDE, MAGNITUDE_2_4, MAGNITUDE_4_8
 from pruning.methods.magnitude_global import MAGNITUDE_GLOBAL
+from pruning.methods.mlp_flap import MLP_FLAP
+from pruning.methods.mlp_l1 import MLP_L1
 from pruning.methods.mlp_maxmin import MLP_MAXMIN
 from pruning.methods.mlp_random import MLP_RANDOM
+from pruning.methods.mlp_variance import MLP_VARIANCE
+from pruning.methods.mlp_wanda import MLP_WANDA
 from pruning.methods.random import RANDOM, RANDOM_2_4, RANDOM_4_8
 from pruning.methods.records import UNITS, Method, Pruned, PruningRequest, Removal, Scope
 from pruning.methods.sparsegpt import SPARSEGPT, SPARSEGPT_2_4, SPARSEGPT_4_8
@@ -37,6 +44,12 @@ METHODS = Registry(
         DEPTH_ANGULAR,
         MLP_RANDOM,
         MLP_MAXMIN,
+        MLP_L1,
+        MLP_VARIANCE,
+        MLP_WANDA,
+        MLP_FLAP,
+        EXPERTS_RANDOM,
+        EXPERTS_USE,
     ],
 )
 
@@ -130,11 +143,16 @@ def _layer_refusal(_: Method, adapter: Adapter) -> str | None:
     return "needs at least two layers" if len(adapter.layers) < 2 else None
 
 
+def _expert_refusal(_: Method, adapter: Adapter) -> str | None:
+    return expert_gap(adapter)
+
+
 _SCOPE_REFUSALS: dict[Scope, Callable[[Method, Adapter], str | None]] = {
     "weight": _weight_refusal,
     "neuron": _neuron_refusal,
     "head": _head_refusal,
     "layer": _layer_refusal,
+    "expert": _expert_refusal,
     "factorisation": _weight_refusal,
 }
 

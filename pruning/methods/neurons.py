@@ -1,25 +1,28 @@
 """Removing MLP neurons: rows of the matrices into the MLP, their biases, and columns of the matrix out of it."""
 
 from collections.abc import Callable, Mapping
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
-from pruning.adapters.parts import LayerParts, MlpParts, Projection, Stack
-from pruning.errors import RatioTooSmallError, UnsupportedModelError
+from pruning.adapters.parts import LayerParts, MlpParts
+from pruning.calibration.layerwise import MakeStatistic, change_layer_by_layer
+from pruning.methods.mlp_matrices import add_biases, cut_neurons, has_down_bias, write_constant
+from pruning.methods.neuron_plan import WIDTH_FIELDS, NeuronPlan, bias_field, config_change, mlp_of, plan_widths
 from pruning.methods.records import PruningRequest, Removal
-from pruning.methods.shapes import Change, change_configs, difference, rebuilt, shapes
+from pruning.methods.selection import lowest
+from pruning.methods.shapes import change_configs
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-# New widths are multiples of this, so that rows stay aligned for vector units.
-WIDTH_MULTIPLE = 8
-# How configs name the width of the MLP.
-WIDTH_FIELDS = ("intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size", "d_ff", "ffn_hidden", "hidden_dim")
-
+R = TypeVar("R")
 # (layer, its MLP, how many) -> mask of the neurons to remove
 Choice = Callable[[LayerParts, MlpParts, int], "torch.Tensor"]
+# (model, MLP) -> scores of its neurons; the lowest go
+Scores = Callable[["PreTrainedModel", MlpParts], "torch.Tensor"]
+# The same with what the calibration text says of the neurons' activations
+CalibratedScores = Callable[["PreTrainedModel", MlpParts, R], "torch.Tensor"]
 
 
 def remove_neurons(request: PruningRequest, choose: Choice) -> Removal:
@@ -30,137 +33,83 @@ def remove_neurons(request: PruningRequest, choose: Choice) -> Removal:
     """
     import torch
 
-    targets = {stack.path: new_width(_width(request, stack), request.ratio) for stack in request.adapter.stacks}
-    physical = _config_can_say(request, targets)
-    removed, total = [], 0
+    plan = plan_widths(request, request.adapter.stacks)
+    removed = []
     with torch.no_grad():
-        for stack in request.adapter.stacks:
+        for stack in plan.stacks:
             for layer in stack.layers:
-                assert layer.mlp is not None
-                mask = choose(layer, layer.mlp, layer.mlp.width - targets[stack.path])
-                _apply(request.model, layer.mlp, mask, physical=physical)
-                removed.append(tuple(mask.nonzero().squeeze(1).tolist()))
-                total += layer.mlp.width
-    if physical:
-        _set_width_attributes(request, targets)
-        change_configs(request.model, request.adapter.stacks, _widths_set(targets))
-    note = "" if physical else f"the config of {request.adapter.model_class} has no field for the MLP's width"
-    return Removal(sum(map(len, removed)), total, physical=physical, neurons=tuple(removed), note=note)
+                mask = choose(layer, mlp_of(layer), plan.count(layer))
+                removed.append(_cut(request, plan, layer, mask))
+    return _finished(request, plan, removed, plan.note)
 
 
-def _width(request: PruningRequest, stack: Stack) -> int:
-    if stack.mlp_width is None:
-        raise UnsupportedModelError(
-            f"{request.adapter.model_class}: looked for an MLP of one width in every layer of {stack.path} (one or two "
-            "matrices into it, one out of it)"
-        )
-    return stack.mlp_width
+def remove_lowest_neurons(request: PruningRequest, score: Scores) -> Removal:
+    """Remove the neurons of smallest score from every layer; ties by index. Raises `NotFiniteError`."""
+
+    def choose(layer: LayerParts, mlp: MlpParts, count: int) -> "torch.Tensor":
+        return lowest(score(request.model, mlp), count, f"{layer.path} MLP")
+
+    return remove_neurons(request, choose)
 
 
-def _config_can_say(request: PruningRequest, targets: Mapping[str, int]) -> bool:
-    """Return whether transformers builds the narrow matrices, and nothing else anew, from a changed config."""
-    stacks = request.adapter.stacks
-    for stack in stacks:
-        config: Any = getattr(request.model.get_submodule(stack.owner), "config")  # noqa: B009  # it has no type
-        if width_field(config, _width(request, stack), stack.kind) is None:
-            return False
-    expected = shapes(request.model)
-    for stack in stacks:
-        for layer in stack.layers:
-            assert layer.mlp is not None
-            for matrix in layer.mlp.into:
-                _narrow(expected, f"{matrix.path}.weight", matrix.output_dimension, layer.mlp, targets[stack.path])
-                _narrow(expected, f"{matrix.path}.bias", 0, layer.mlp, targets[stack.path])
-            down = layer.mlp.down
-            _narrow(expected, f"{down.path}.weight", 1 - down.output_dimension, layer.mlp, targets[stack.path])
-    try:
-        found = shapes(rebuilt(request.model, stacks, _widths_set(targets)))
-    except UnsupportedModelError:
-        return False
-    return difference(expected, found) is None
+def remove_lowest_calibrated(
+    request: PruningRequest,
+    make: MakeStatistic[R],
+    score: CalibratedScores[R],
+    constants: Callable[[R], "torch.Tensor"] | None = None,
+) -> Removal:
+    """Remove the neurons of smallest score from every layer of the main stack, which is the one that text runs through.
 
-
-def _narrow(expected: dict[str, tuple[int, ...]], name: str, dimension: int, mlp: MlpParts, target: int) -> None:
-    """Write the shape after pruning; a fused matrix has two outputs a neuron."""
-    if name in expected:
-        shape = [*expected[name]]
-        shape[dimension] = shape[dimension] // mlp.width * target
-        expected[name] = tuple(shape)
-
-
-def _widths_set(targets: Mapping[str, int]) -> Change:
-    def set_widths(config: Any, stack: Stack) -> None:
-        assert stack.mlp_width is not None
-        # Stacks may share one field: the first of them sets it.
-        field = width_field(config, stack.mlp_width, stack.kind)
-        if field is not None:
-            setattr(config, field, targets[stack.path])
-
-    return set_widths
-
-
-def new_width(width: int, ratio: float) -> int:
-    """Return (1 - ratio) * width rounded to the nearest multiple of `WIDTH_MULTIPLE`, at least one multiple.
-
-    Raises `RatioTooSmallError` when that removes nothing.
+    `make` makes the statistic of the neurons' activations, as the pruned layers before cause them. With `constants`,
+    which are the activations (width,) that a removed neuron is taken to have always, what it then writes goes to the
+    bias of the matrix out; where there is none and the config can give none, nothing does and the note says so.
     """
-    kept = (1 - Fraction(repr(ratio))) * width / WIDTH_MULTIPLE
-    target = max(1, int(kept + Fraction(1, 2))) * WIDTH_MULTIPLE
-    if target >= width:
-        raise RatioTooSmallError(
-            f"ratio {ratio:g} of {width} MLP neurons removes none when the new width is a multiple of {WIDTH_MULTIPLE}"
-        )
-    return target
+    plan = plan_widths(request, (request.adapter.main,))
+    biased = constants is not None and all(has_down_bias(request.model, mlp_of(each)) for each in plan.stacks[0].layers)
+    if constants is not None and not biased:
+        plan = replace(plan, bias_field=bias_field(request, plan))
+    compensated = biased or plan.bias_field is not None
+    removed = []
+
+    def change(layer: LayerParts, results: Mapping[str, R]) -> None:
+        mlp = mlp_of(layer)
+        found = results[mlp.down.path]
+        mask = lowest(score(request.model, mlp, found), plan.count(layer), f"{layer.path} MLP")
+        if plan.bias_field:
+            add_biases(request.model, mlp)
+        if compensated and constants is not None:
+            write_constant(request.model, mlp, mask, constants(found))
+        removed.append(_cut(request, plan, layer, mask))
+
+    change_layer_by_layer(request, make, change, lambda layer: (mlp_of(layer).down,))
+    missing = "" if constants is None or compensated else _no_bias(plan)
+    return _finished(request, plan, removed, "; ".join(filter(None, (plan.note, missing))))
 
 
-def width_field(config: Any, width: int, kind: str = "") -> str | None:
-    """Return the config's field that sets the MLP's width; one that names the kind of stack first; None without any."""
-    for name in (f"{kind}_ffn_dim", *WIDTH_FIELDS):
-        value = getattr(config, name, 0)
-        # GPT-2's n_inner is None by default and means 4 x hidden size, as does GPT-Neo's intermediate_size.
-        if value == width or (name in ("n_inner", "intermediate_size") and value is None):
-            return name
-    return None
+def _no_bias(plan: NeuronPlan) -> str:
+    return f"without compensation: the config of {plan.model_class} has no field for biases of the MLP alone"
 
 
-def _apply(model: "PreTrainedModel", mlp: MlpParts, mask: "torch.Tensor", *, physical: bool) -> None:
-    import torch
-
-    change = _keep if physical else _zero
-    neurons = (~mask if physical else mask).nonzero().squeeze(1)
-    for matrix in mlp.into:
-        outputs = torch.cat([neurons, neurons + mlp.width]) if mlp.fused else neurons
-        change(model, matrix, outputs, outputs=True)
-    change(model, mlp.down, neurons, outputs=False)
+def _cut(request: PruningRequest, plan: NeuronPlan, layer: LayerParts, mask: "torch.Tensor") -> tuple[int, ...]:
+    """Take the neurons out of a layer and return their indices."""
+    mlp = mlp_of(layer)
+    cut_neurons(request.model, mlp, mask, physical=plan.physical)
+    if plan.physical:
+        _set_width_attributes(request.model, layer, mlp.width - plan.count(layer))
+    return tuple(mask.nonzero().squeeze(1).tolist())
 
 
-def _keep(model: "PreTrainedModel", matrix: Projection, kept: "torch.Tensor", *, outputs: bool) -> None:
-    """Replace a matrix by some of its outputs (with their biases) or of its inputs."""
-    from torch import nn
-
-    module: Any = model.get_submodule(matrix.path)
-    dimension = matrix.output_dimension if outputs else 1 - matrix.output_dimension
-    module.weight = nn.Parameter(module.weight.index_select(dimension, kept), module.weight.requires_grad)
-    if outputs and module.bias is not None:
-        module.bias = nn.Parameter(module.bias[kept], module.bias.requires_grad)
-    names = ("nf", "nx") if matrix.transposed else ("out_features", "in_features")
-    setattr(module, names[0] if outputs else names[1], len(kept))
-
-
-def _zero(model: "PreTrainedModel", matrix: Projection, removed: "torch.Tensor", *, outputs: bool) -> None:
-    """Set some outputs of a matrix (with their biases) or some of its inputs to zero."""
-    module: Any = model.get_submodule(matrix.path)
-    dimension = matrix.output_dimension if outputs else 1 - matrix.output_dimension
-    module.weight.index_fill_(dimension, removed, 0)
-    if outputs and module.bias is not None:
-        module.bias[removed] = 0
-
-
-def _set_width_attributes(request: PruningRequest, targets: Mapping[str, int]) -> None:
+def _set_width_attributes(model: "PreTrainedModel", layer: LayerParts, target: int) -> None:
     """Keep the width that a layer's modules remember in step with their matrices."""
-    for stack in request.adapter.stacks:
-        for layer in stack.layers:
-            for module in request.model.get_submodule(layer.path).modules():
-                for name in WIDTH_FIELDS:
-                    if getattr(module, name, None) == stack.mlp_width:
-                        setattr(module, name, targets[stack.path])
+    for module in model.get_submodule(layer.path).modules():
+        for name in WIDTH_FIELDS:
+            if getattr(module, name, None) == mlp_of(layer).width:
+                setattr(module, name, target)
+
+
+def _finished(request: PruningRequest, plan: NeuronPlan, removed: list[tuple[int, ...]], note: str) -> Removal:
+    """Let the config say what the model is now."""
+    if plan.physical or plan.bias_field:
+        change_configs(request.model, plan.stacks, config_change(plan))
+    total = sum(mlp_of(layer).width for layer in request.adapter.all_layers)
+    return Removal(sum(map(len, removed)), total, physical=plan.physical, neurons=tuple(removed), note=note)

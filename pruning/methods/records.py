@@ -11,13 +11,14 @@ from pruning.calibration.states import STATE_BYTES
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-Scope = Literal["weight", "neuron", "head", "layer", "factorisation"]
+Scope = Literal["weight", "neuron", "head", "layer", "expert", "factorisation"]
 # What a ratio counts in each scope.
 UNITS: dict[Scope, str] = {
     "weight": "weights",
     "neuron": "MLP neurons",
     "head": "heads",
     "layer": "layers",
+    "expert": "experts",
     "factorisation": "weights",
 }
 
@@ -44,7 +45,7 @@ class PruningRequest:
 class Removal:
     """What a method removed, of `total` units. `physical`: the parameters are gone, not zero.
 
-    `layers` are indices in the dense stack; `neurons` indices for each layer.
+    `layers` are indices in the dense stack; `neurons` indices for each layer, `experts` for each layer that has some.
     """
 
     removed: int
@@ -52,6 +53,7 @@ class Removal:
     physical: bool
     layers: tuple[int, ...] = ()
     neurons: tuple[tuple[int, ...], ...] = ()
+    experts: tuple[tuple[int, ...], ...] = ()
     note: str = ""
 
 

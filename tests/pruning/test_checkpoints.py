@@ -16,7 +16,7 @@ from pruning.errors import UnsupportedModelError
 from pruning.generation import greedy_continuation
 from pruning.models import load_model, stored_dtype
 
-METHODS = ("magnitude", "depth-angular", "mlp-maxmin")
+METHODS = ("magnitude", "sparsegpt", "depth-angular", "mlp-maxmin", "mlp-flap")
 # Prints, for each folder, logits and greedy tokens with and without a cache, with nothing of this project but its file.
 READER = """
 import json, sys, torch

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pruning import inspect, prune
 from pruning.errors import RatioTooSmallError, UnsupportedModelError
-from pruning.methods.neurons import WIDTH_MULTIPLE, new_width
+from pruning.methods.neuron_plan import WIDTH_MULTIPLE, new_width
 
 ZEROED = ("bloom",)
 
@@ -21,22 +21,35 @@ def rows(model: Any, matrix: Any) -> list[list[float]]:
     return (weight.T if matrix.transposed else weight).tolist()
 
 
-def naive_scores(model: Any, mlp: Any) -> list[float]:
+def variance(values: list[float]) -> float:
+    mean = sum(values) / len(values)
+    return sum((value - mean) ** 2 for value in values) / (len(values) - 1)
+
+
+JOINED: dict[str, Callable[[list[float], list[float]], float]] = {
+    "mlp-maxmin": lambda one, other: max(one) + abs(min(one)) + max(other) + abs(min(other)),
+    "mlp-l1": lambda one, other: sum(map(abs, one)) * sum(map(abs, other)),
+    "mlp-variance": lambda one, other: variance(one) + variance(other),
+}
+
+
+def naive_scores(model: Any, mlp: Any, method: str) -> list[float]:
     if mlp.gate:
         parts = [rows(model, mlp.gate), rows(model, mlp.up)]
     else:
         out = rows(model, mlp.down)
         parts = [rows(model, mlp.up), [[row[neuron] for row in out] for neuron in range(mlp.width)]]
-    return [sum(max(part[neuron]) + abs(min(part[neuron])) for part in parts) for neuron in range(mlp.width)]
+    return [JOINED[method](*(part[neuron] for part in parts)) for neuron in range(mlp.width)]
 
 
+@pytest.mark.parametrize("method", JOINED)
 @pytest.mark.parametrize("ratio", [0.25, 0.5])
-def test_maxmin_equals_the_naive_loop(model: Any, ratio: float) -> None:
+def test_scores_of_weights_equal_the_naive_loop(model: Any, ratio: float, method: str) -> None:
     dense = copy.deepcopy(model)
-    pruned = prune(model, "mlp-maxmin", ratio)
+    pruned = prune(model, method, ratio)
     for layer, removed in zip(inspect(dense).layers, pruned.removal.neurons, strict=True):
         assert layer.mlp is not None
-        scores = naive_scores(dense, layer.mlp)
+        scores = naive_scores(dense, layer.mlp, method)
         count = round(ratio * layer.mlp.width)
         assert removed == tuple(sorted(sorted(range(len(scores)), key=lambda each: (scores[each], each))[:count]))
 

@@ -135,13 +135,16 @@ def test_methods_and_inspect_list_everything(checkpoints: dict[str, Path]) -> No
         ("magnitude-global", "weight"),
         ("depth-last", "layer"),
         ("depth-angular", "layer"),
-        ("mlp-random", "neuron"),
-        ("mlp-maxmin", "neuron"),
+        *((f"mlp-{name}", "neuron") for name in ("random", "maxmin", "l1", "variance", "wanda", "flap")),
+        ("experts-random", "expert"),
+        ("experts-use", "expert"),
     }
     for family, folder in checkpoints.items():
         seen = json.loads(call("inspect", folder, "--json").stdout)
         assert seen["layers"] == 4, family
-        assert set(seen["methods"].values()) == {"fits"}
+        experts = {row["name"] for row in listed if row["scope"] == "expert"}
+        assert all((said == "fits") != (name in experts) for name, said in seen["methods"].items()), family
+        assert all("needs a mixture of experts" in seen["methods"][name] for name in experts)
 
 
 def test_help_loads_nothing_heavy() -> None:
