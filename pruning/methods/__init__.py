@@ -8,6 +8,7 @@ from pipeline.registry import Registry
 from pruning.adapters.parts import Adapter
 from pruning.methods.depth_angular import DEPTH_ANGULAR
 from pruning.methods.depth_last import DEPTH_LAST
+from pruning.methods.heads import HEAD_METHODS
 from pruning.methods.magnitude import MAGNITUDE, MAGNITUDE_2_4, MAGNITUDE_4_8
 from pruning.methods.magnitude_global import MAGNITUDE_GLOBAL
 from pruning.methods.mlp_maxmin import MLP_MAXMIN
@@ -37,6 +38,7 @@ METHODS = Registry(
         DEPTH_ANGULAR,
         MLP_RANDOM,
         MLP_MAXMIN,
+        *HEAD_METHODS,
     ],
 )
 
