@@ -12,10 +12,10 @@ from pruning.adapters import Stack, find_adapter
 from pruning.checkpoint import save_checkpoint
 from pruning.errors import UnsupportedModelError
 from pruning.inputs import example_inputs, main_output
-from pruning.methods import METHODS
+from pruning.methods import METHODS, Method
 from pruning.methods.layers import remove_layers
 from pruning.models import empty_model, load_model
-from tests.pruning.architectures import ARCHITECTURES, Found, build_tiny
+from tests.pruning.architectures import ARCHITECTURES, Architecture, Found, build_tiny
 
 WINDOWS = ((3, 4, 5, 6, 7, 8), (9, 8, 7, 6), (11, 12, 13, 14, 15))
 DECODERS = [name for name, row in ARCHITECTURES.items() if [*row.stacks] == ["decoder"]]
@@ -111,16 +111,25 @@ def test_methods_work_or_say_why_not(models: dict[str, Any], name: str, method: 
     pruned = prune(model, method, METHODS[method].fixed_ratio or 0.25, calibration=WINDOWS)
     after = answer(model)
     assert not torch.equal(after, before) or after.numel() == 1
-    by_neurons = METHODS[method].scope == "neuron"
-    assert pruned.removal.physical == (METHODS[method].scope == "layer" or (by_neurons and not row.zeroed))
+    assert pruned.removal.physical == expected_physical(row, METHODS[method])
+    assert pruned.removal.copies == method.endswith("-duplicate")
     if not pruned.removal.physical:
-        assert zeros(model) >= pruned.removal.removed
-    elif method in ("depth-last", "mlp-maxmin"):
+        assert pruned.removal.copies or zeros(model) >= pruned.removal.removed
+    elif method in ("depth-last", "mlp-maxmin", "heads-random-remove", "heads-balanced-merge"):
         assert sum(parameter.numel() for parameter in model.parameters()) < weights
         save_checkpoint(model, tmp_path, tmp_path / "saved", dtype=torch.float32, card="")
         loaded = load_model(tmp_path / "saved")
         assert type(loaded) is type(model)
         assert torch.allclose(answer(loaded), after, atol=1e-5)
+
+
+def expected_physical(row: Architecture, method: Method) -> bool:
+    """Return whether units must be gone: wherever the method can and the configs of all stacks that it changes can."""
+    if method.scope == "head":
+        # A method that looks at text changes the stack that reads it.
+        changed = {"decoder"} if method.calibrated and "decoder" in row.stacks else {*row.stacks}
+        return method.name.endswith(("-remove", "-merge")) and changed <= {*row.fewer_heads}
+    return method.scope == "layer" or (method.scope == "neuron" and not row.zeroed)
 
 
 def zeros(model: Any) -> int:
