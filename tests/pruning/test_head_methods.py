@@ -1,6 +1,7 @@
 """Head pruning: what is removed equals zeroing the same heads; copies, merging and signatures beside plain loops."""
 
 import copy
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from pruning.methods import METHODS, PruningRequest
 from pruning.methods.heads.budgets import balanced_heads, imbalanced_heads, member_distances, pair_budgets
 from pruning.methods.heads.clusters import clusters, medoid
 from pruning.methods.heads.observe import see_mixed
+from pruning.methods.heads.physical import why_not_physical
 from pruning.methods.heads.plan import balanced_cells, places_of
 from pruning.methods.heads.signatures import head_distances, head_importance
 from pruning.methods.heads.stability import cluster_stability
-from pruning.models import load_model
+from pruning.models import empty_model, load_model
 from tests.pruning.architectures import GROUPED, TOKENS, build_tiny
 
 WINDOWS = ((3, 4, 5, 6, 7, 8), (9, 8, 7, 6), (11, 12, 13, 14, 15))
@@ -429,3 +431,19 @@ def test_clusters_of_the_same_text_are_stable() -> None:
     assert -0.5 <= cluster_stability(request_of(model, 0.5)) < 1
     with pytest.raises(UnsupportedModelError, match="two windows; got 1"):
         cluster_stability(request_of(model, 0.5, WINDOWS[:1]))
+
+
+def test_a_large_model_with_grouped_queries_is_planned_in_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mistral-7B's shape on the meta device: 32 layers of 32 heads in 8 groups; only the text's pass is left out."""
+    from transformers import MistralConfig, MistralForCausalLM
+
+    model = empty_model(MistralConfig(), MistralForCausalLM)
+    noise = numpy.random.default_rng(0)
+    distances = [squareform(noise.random(32 * 31 // 2))[None] for _ in range(32)]
+    monkeypatch.setattr("pruning.methods.heads.budgets.head_distances", lambda *_: distances)
+    start = time.perf_counter()
+    plans = balanced_heads(request_of(model, 0.25))
+    assert why_not_physical(model, plans) is None
+    assert [len(plan.removed) for plan in plans] == [8] * 32
+    assert sum(len(plan.removed) for plan in imbalanced_heads(request_of(model, 0.25))) == 32 * 8
+    assert time.perf_counter() - start < 1

@@ -14,6 +14,12 @@ from pruning.__main__ import app
 from pruning.card import base_license
 from pruning.models import resolve, stored_dtype
 
+HEADS = (
+    *(f"{budget}-{arm}" for budget in ("random", "importance") for arm in ("zero", "remove")),
+    *(f"balanced-{arm}" for arm in ("zero", "duplicate", "merge", "remove")),
+    *(f"imbalanced-{arm}" for arm in ("zero", "duplicate")),
+    "control-duplicate",
+)
 WEIGHTS = ("random", "magnitude", "wanda", "sparsegpt")
 QUICK = ["--evaluation-windows", "4", "--calibration-windows", "4", "--latency-repeats", "1"]
 
@@ -137,11 +143,14 @@ def test_methods_and_inspect_list_everything(checkpoints: dict[str, Path]) -> No
         ("depth-angular", "layer"),
         ("mlp-random", "neuron"),
         ("mlp-maxmin", "neuron"),
+        *((f"heads-{name}", "head") for name in HEADS),
     }
     for family, folder in checkpoints.items():
         seen = json.loads(call("inspect", folder, "--json").stdout)
         assert seen["layers"] == 4, family
-        assert set(seen["methods"].values()) == {"fits"}
+        refused = {name: words for name, words in seen["methods"].items() if words != "fits"}
+        assert [*refused] == (["heads-balanced-merge"] if family == "bloom" else [])
+        assert all("alibi positions differ by head" in words for words in refused.values())
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -1,8 +1,8 @@
 """What becomes of the heads that a plan removes: zero, copies of kept ones, merged into them, or gone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from pruning.errors import UnsupportedModelError
+from pruning.adapters.parts import Stack
 from pruning.methods.heads.parameters import (
     add_to,
     copy_over,
@@ -20,6 +20,12 @@ from pruning.methods.records import PruningRequest, Removal
 POSITIONS_BY_HEAD = ("alibi", "relative")
 
 
+def positions_by_head(stacks: Iterable[Stack]) -> str:
+    """Return the kinds of positions that differ by head, in words; "" without any."""
+    positions = {position for stack in stacks for position in stack.positions}
+    return " and ".join(position for position in POSITIONS_BY_HEAD if position in positions)
+
+
 def zero(request: PruningRequest, plans: Sequence[HeadPlan]) -> Removal:
     """Set the removed heads to zero in matrices of the old shape."""
     _zero(request, plans)
@@ -33,7 +39,7 @@ def duplicate(request: PruningRequest, plans: Sequence[HeadPlan]) -> Removal:
     """
     _check_extras(request, plans)
     _duplicate(request, plans)
-    positions = _positions_by_head(plans)
+    positions = positions_by_head(plan.place.stack for plan in plans)
     note = f"copies keep the {positions} positions of their own index, so they are no exact twins" if positions else ""
     return _removal(plans, copies=True, note=note)
 
@@ -41,14 +47,8 @@ def duplicate(request: PruningRequest, plans: Sequence[HeadPlan]) -> Removal:
 def merge(request: PruningRequest, plans: Sequence[HeadPlan]) -> Removal:
     """Copy as `duplicate` does, then sum the output columns of equal heads and remove the copies: the same logits.
 
-    Raises `UnsupportedModelError`, the model unchanged, where positions differ by head: copies are not equal there.
+    Not for models whose positions differ by head (`positions_by_head`): copies are not equal there.
     """
-    positions = _positions_by_head(plans)
-    if positions:
-        raise UnsupportedModelError(
-            f"{request.adapter.model_class}: merging needs copies that compute the same; {positions} positions differ "
-            "by head"
-        )
     _check_extras(request, plans)
     why_not = _why_not_physical(request, plans)
     _duplicate(request, plans)
@@ -74,7 +74,7 @@ def _finish(request: PruningRequest, plans: Sequence[HeadPlan], why_not: str | N
 
 
 def _why_not_physical(request: PruningRequest, plans: Sequence[HeadPlan]) -> str | None:
-    positions = _positions_by_head(plans)
+    positions = positions_by_head(plan.place.stack for plan in plans)
     if positions:
         return f"{positions} positions go by the head's index, which would change"
     if any(norms_across_heads(request.model, plan.place.attention) for plan in plans):
@@ -112,11 +112,6 @@ def _check_extras(request: PruningRequest, plans: Sequence[HeadPlan]) -> None:
     """Raise what is to be raised for parameters that no copy can take along, before anything changes."""
     for plan in plans:
         list(extra_parts(request.model, plan.place.attention, plan.removed, plan.lost_groups))
-
-
-def _positions_by_head(plans: Sequence[HeadPlan]) -> str:
-    positions = {position for plan in plans for position in plan.place.stack.positions}
-    return " and ".join(position for position in POSITIONS_BY_HEAD if position in positions)
 
 
 def _removal(plans: Sequence[HeadPlan], *, physical: bool = False, copies: bool = False, note: str = "") -> Removal:
