@@ -25,10 +25,10 @@ def prune(
 ) -> Pruned:
     """Prune a model in place and say what was removed.
 
-    `ratio` is the share of the method's units (weights, MLP neurons, layers) to remove, in (0, 1); what is zero already
-    counts as a unit. `calibration` are windows of token ids, for methods that look at text. Raises `UsageError` for a
-    ratio or a method that does not exist and `PruningError` for a model that does not fit; the model is unchanged then,
-    unless a weight is not finite.
+    `ratio` is the share of the method's units (weights, MLP neurons, heads, layers) to remove, in (0, 1); what is zero
+    already counts as a unit. `calibration` are windows of token ids, for methods that look at text. Raises `UsageError`
+    for a ratio or a method that does not exist and `PruningError` for a model that does not fit; the model is unchanged
+    then, unless a weight is not finite.
     """
     import torch
 

@@ -110,7 +110,9 @@ def _fused(
     # One matrix in and one out may be an MLP as well: only a module that speaks of heads is an attention.
     if len(matrices) != 2 or not attribute([*module.modules()], HEADS + WIDTHS):
         return None
-    fused, output = sorted(matrices, key=lambda matrix: -matrix.outputs)
+    # The output matrix may have as many outputs as the fused one, but never more than that has inputs.
+    first, second = matrices
+    fused, output = (first, second) if first.outputs > second.inputs else (second, first)
     key_width, odd = divmod(fused.outputs - output.inputs, 2)
     count = _head_count(module, output.inputs, config, stack)
     if count is None or odd or key_width <= 0 or fused.inputs != output.outputs:

@@ -11,6 +11,7 @@ from pruning.methods.depth_last import DEPTH_LAST
 from pruning.methods.experts import expert_gap
 from pruning.methods.experts_random import EXPERTS_RANDOM
 from pruning.methods.experts_use import EXPERTS_USE
+from pruning.methods.heads import HEAD_METHODS, merge_refusal
 from pruning.methods.magnitude import MAGNITUDE, MAGNITUDE_2_4, MAGNITUDE_4_8
 from pruning.methods.magnitude_global import MAGNITUDE_GLOBAL
 from pruning.methods.mlp_flap import MLP_FLAP
@@ -50,6 +51,7 @@ METHODS = Registry(
         MLP_FLAP,
         EXPERTS_RANDOM,
         EXPERTS_USE,
+        *HEAD_METHODS,
     ],
 )
 
@@ -124,15 +126,16 @@ def _neuron_refusal(_: Method, adapter: Adapter) -> str | None:
     return None
 
 
-def _head_refusal(_: Method, adapter: Adapter) -> str | None:
-    for stack in adapter.stacks:
+def _head_refusal(method: Method, adapter: Adapter) -> str | None:
+    # Methods that look at text change the stack that reads it.
+    for stack in (adapter.main,) if method.calibrated else adapter.stacks:
         gap = next((gap for gap in stack.gaps if "MLP" not in gap), None)
         unknown = [
             attention for layer in stack.layers for attention in layer.attentions if attention.layout == "unknown"
         ]
         if gap or unknown:
             return gap or f"the order of queries, keys and values in {unknown[0].inputs[0].path} is not declared"
-    return None
+    return merge_refusal(method, adapter)
 
 
 def _layer_refusal(_: Method, adapter: Adapter) -> str | None:

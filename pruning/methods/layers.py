@@ -118,8 +118,8 @@ def _indices(
     for new, (old, layer) in enumerate(zip(kept, layers, strict=True)):
         there = dict(example.get_submodule(str(new)).named_modules())
         for path, module in layer.named_modules():
-            for name, value in _plain(module).items():
-                other = _plain(there[path]).get(name)
+            for name, value in plain_attributes(module).items():
+                other = plain_attributes(there[path]).get(name)
                 if value == old != new == other and type(value) is int:
                     yield module, name, new
                 elif other != value:
@@ -129,7 +129,7 @@ def _indices(
                     )
 
 
-def _plain(module: "nn.Module") -> dict[str, Any]:
+def plain_attributes(module: "nn.Module") -> dict[str, Any]:
     """Return the numbers, truth values and words among a module's public attributes."""
     return {
         name: value

@@ -45,7 +45,8 @@ class PruningRequest:
 class Removal:
     """What a method removed, of `total` units. `physical`: the parameters are gone, not zero.
 
-    `layers` are indices in the dense stack; `neurons` indices for each layer, `experts` for each layer that has some.
+    `layers` are indices in the dense stack; `neurons` indices for each layer, `experts` for each layer that has some;
+    `heads` query heads for each attention. `copies`: what was removed holds copies of what was kept, not zeros.
     """
 
     removed: int
@@ -55,6 +56,15 @@ class Removal:
     neurons: tuple[tuple[int, ...], ...] = ()
     experts: tuple[tuple[int, ...], ...] = ()
     note: str = ""
+    heads: tuple[tuple[int, ...], ...] = ()
+    copies: bool = False
+
+    @property
+    def where(self) -> str:
+        """Return what lies where removed units were."""
+        if self.physical:
+            return "removed physically"
+        return "overwritten by copies of kept ones" if self.copies else "set to zero"
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,7 @@ class Pruned:
     def sentence(self) -> str:
         """Return what was removed, for people."""
         removal = self.removal
-        how = "" if removal.physical else " (set to zero)"
+        how = "" if removal.physical else f" ({removal.where})"
         which = f": {', '.join(map(str, removal.layers))}" if removal.layers else ""
         note = f"; {removal.note}" if removal.note else ""
         return (

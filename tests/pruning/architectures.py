@@ -59,7 +59,8 @@ class Found:
 class Architecture:
     """A tiny config, its class, what is in its stacks, and which methods refuse it with which words.
 
-    `zeroed`: neurons are set to zero, because the config has no field for the width.
+    `zeroed`: neurons are set to zero, because the config has no field for the width. `fewer_heads`: the stacks whose
+    config can say fewer heads of the same width.
     """
 
     model_type: str
@@ -69,6 +70,7 @@ class Architecture:
     tied: bool = False
     refused: dict[str, str] = field(default_factory=dict)
     zeroed: bool = False
+    fewer_heads: tuple[str, ...] = ()
 
 
 LLAMA = Found((4, 2, 8), gated=True, positions=("rotary",))
@@ -80,11 +82,18 @@ EXPERT_REFUSALS = {
     "mlp-random": EXPERTS,
     "mlp-maxmin": EXPERTS,
 }
-UNCALIBRATED = {**dict.fromkeys(CALIBRATED_WEIGHTS, NO_TEXT_MODEL), "depth-angular": NO_TEXT_MODEL}
+HEADS = tuple(method.name for method in METHODS if method.scope == "head")
+CALIBRATED_HEADS = tuple(method.name for method in METHODS if method.calibrated and method.scope == "head")
+UNCALIBRATED = {
+    **dict.fromkeys((*CALIBRATED_WEIGHTS, *CALIBRATED_HEADS), NO_TEXT_MODEL),
+    "depth-angular": NO_TEXT_MODEL,
+}
+# Copies of a head with slopes or relative positions of another index are not equal to it.
+MERGE_REFUSALS = {"heads-balanced-merge": "positions differ by head"}
 # Matrices that read relative positions see no tokens to calibrate with.
-POSITION_REFUSALS = dict.fromkeys(CALIBRATED_WEIGHTS, "to leave padding out")
+POSITION_REFUSALS = {**dict.fromkeys(CALIBRATED_WEIGHTS, "to leave padding out"), **MERGE_REFUSALS}
 DEPTH_REFUSALS = {
-    **dict.fromkeys(CALIBRATED_WEIGHTS, "one stack"),
+    **dict.fromkeys((*CALIBRATED_WEIGHTS, *CALIBRATED_HEADS), "one stack"),
     "depth-last": "config cannot say|cannot build",
     "depth-angular": "config cannot say|one stack",
 }
@@ -97,28 +106,50 @@ def _mixture(count: int, width: int, shared: int | None = None, bias: bool = Fal
 
 
 ARCHITECTURES = {
-    "llama": Architecture("llama", GROUPED, "LlamaForCausalLM", {"decoder": LLAMA}),
-    "mistral": Architecture("mistral", GROUPED, "MistralForCausalLM", {"decoder": LLAMA}),
+    "llama": Architecture("llama", GROUPED, "LlamaForCausalLM", {"decoder": LLAMA}, fewer_heads=("decoder",)),
+    "mistral": Architecture("mistral", GROUPED, "MistralForCausalLM", {"decoder": LLAMA}, fewer_heads=("decoder",)),
     "qwen2": Architecture(
         "qwen2",
         GROUPED,
         "Qwen2ForCausalLM",
         {"decoder": Found((4, 2, 8), "split", True, bias=True, positions=("rotary",))},
+        fewer_heads=("decoder",),
     ),
-    "qwen3": Architecture("qwen3", {**GROUPED, "head_dim": 16}, "Qwen3ForCausalLM", {"decoder": WIDE}),
-    "gemma": Architecture("gemma", {**GROUPED, "head_dim": 16}, "GemmaForCausalLM", {"decoder": WIDE}, tied=True),
-    "gemma2": Architecture("gemma2", {**GROUPED, "head_dim": 16}, "Gemma2ForCausalLM", {"decoder": WIDE}, tied=True),
+    "qwen3": Architecture(
+        "qwen3", {**GROUPED, "head_dim": 16}, "Qwen3ForCausalLM", {"decoder": WIDE}, fewer_heads=("decoder",)
+    ),
+    "gemma": Architecture(
+        "gemma", {**GROUPED, "head_dim": 16}, "GemmaForCausalLM", {"decoder": WIDE}, tied=True, fewer_heads=("decoder",)
+    ),
+    "gemma2": Architecture(
+        "gemma2",
+        {**GROUPED, "head_dim": 16},
+        "Gemma2ForCausalLM",
+        {"decoder": WIDE},
+        tied=True,
+        fewer_heads=("decoder",),
+    ),
     "gemma3_text": Architecture(
-        "gemma3_text", {**GROUPED, "head_dim": 16}, "Gemma3ForCausalLM", {"decoder": WIDE}, tied=True
+        "gemma3_text",
+        {**GROUPED, "head_dim": 16},
+        "Gemma3ForCausalLM",
+        {"decoder": WIDE},
+        tied=True,
+        fewer_heads=("decoder",),
     ),
     "phi": Architecture(
-        "phi", PLAIN, "PhiForCausalLM", {"decoder": Found(positions=("rotary",), parallel=True, bias=True)}
+        "phi",
+        PLAIN,
+        "PhiForCausalLM",
+        {"decoder": Found(positions=("rotary",), parallel=True, bias=True)},
+        fewer_heads=("decoder",),
     ),
     "phi3": Architecture(
         "phi3",
         GROUPED,
         "Phi3ForCausalLM",
         {"decoder": Found((4, 2, 8), "fused", gated=True, fused_mlp=True, positions=("rotary",))},
+        fewer_heads=("decoder",),
     ),
     "gpt2": Architecture(
         "gpt2", OLD, "GPT2LMHeadModel", {"decoder": Found((4, 4, 8), "fused", width=128, bias=True)}, tied=True
@@ -211,6 +242,7 @@ ARCHITECTURES = {
         {"decoder": Found((4, 4, 8), "interleaved", width=128, positions=("alibi",), bias=True)},
         tied=True,
         zeroed=True,
+        refused=MERGE_REFUSALS,
     ),
     "falcon-7b": Architecture(
         "falcon",
@@ -248,6 +280,7 @@ ARCHITECTURES = {
         "FalconForCausalLM",
         {"decoder": Found((4, 4, 8), "interleaved", positions=("alibi",), bias=True)},
         tied=True,
+        refused=MERGE_REFUSALS,
     ),
     "mpt": Architecture(
         "mpt",
@@ -256,6 +289,7 @@ ARCHITECTURES = {
         {"decoder": Found((4, 4, 8), "fused", width=128, positions=("alibi",))},
         tied=True,
         zeroed=True,
+        refused=MERGE_REFUSALS,
     ),
     "stablelm": Architecture("stablelm", GROUPED, "StableLmForCausalLM", {"decoder": LLAMA}),
     "olmo2": Architecture("olmo2", GROUPED, "Olmo2ForCausalLM", {"decoder": LLAMA}),
@@ -265,6 +299,7 @@ ARCHITECTURES = {
         "Starcoder2ForCausalLM",
         {"decoder": Found((4, 2, 8), positions=("rotary",), bias=True)},
         tied=True,
+        fewer_heads=("decoder",),
     ),
     "cohere": Architecture(
         "cohere",
@@ -272,8 +307,9 @@ ARCHITECTURES = {
         "CohereForCausalLM",
         {"decoder": Found((4, 2, 8), gated=True, positions=("rotary",), parallel=True)},
         tied=True,
+        fewer_heads=("decoder",),
     ),
-    "granite": Architecture("granite", GROUPED, "GraniteForCausalLM", {"decoder": LLAMA}),
+    "granite": Architecture("granite", GROUPED, "GraniteForCausalLM", {"decoder": LLAMA}, fewer_heads=("decoder",)),
     "gpt_bigcode": Architecture(
         "gpt_bigcode",
         OLD,
@@ -293,6 +329,7 @@ ARCHITECTURES = {
         {**OLD, "rotary_dim": 4},
         "CodeGenForCausalLM",
         {"decoder": Found((4, 4, 8), "unknown", width=128, positions=("rotary",), parallel=True)},
+        refused=dict.fromkeys(HEADS, "is not declared"),
     ),
     "xglm": Architecture(
         "xglm",
@@ -307,6 +344,7 @@ ARCHITECTURES = {
         "MixtralForCausalLM",
         {"decoder": _mixture(4, 48)},
         refused=EXPERT_REFUSALS,
+        fewer_heads=("decoder",),
     ),
     "qwen2_moe": Architecture(
         "qwen2_moe",
@@ -320,6 +358,7 @@ ARCHITECTURES = {
         "Qwen2MoeForCausalLM",
         {"decoder": _mixture(4, 24, 40, bias=True)},
         refused=EXPERT_REFUSALS,
+        fewer_heads=("decoder",),
     ),
     "qwen3_moe": Architecture(
         "qwen3_moe",
@@ -327,6 +366,7 @@ ARCHITECTURES = {
         "Qwen3MoeForCausalLM",
         {"decoder": _mixture(4, 24)},
         refused=EXPERT_REFUSALS,
+        fewer_heads=("decoder",),
     ),
     "gpt_oss": Architecture(
         "gpt_oss",
@@ -334,6 +374,7 @@ ARCHITECTURES = {
         "GptOssForCausalLM",
         {"decoder": _mixture(4, 48, bias=True)},
         refused=EXPERT_REFUSALS,
+        fewer_heads=("decoder",),
     ),
     "bert": Architecture("bert", PLAIN, "BertForMaskedLM", {"encoder": BERT}, tied=True),
     "roberta": Architecture("roberta", PLAIN, "RobertaForMaskedLM", {"encoder": BERT}, tied=True),
@@ -378,7 +419,9 @@ ARCHITECTURES = {
         {"encoder": Found((4, 4, 8), "fused", gated=True, fused_mlp=True, positions=("rotary",))},
         tied=True,
     ),
-    "vit": Architecture("vit", PICTURE, "ViTForImageClassification", {"encoder": BERT}, refused=UNCALIBRATED),
+    "vit": Architecture(
+        "vit", PICTURE, "ViTForImageClassification", {"encoder": BERT}, refused=UNCALIBRATED, fewer_heads=("encoder",)
+    ),
     "dinov2": Architecture(
         "dinov2",
         {**PICTURE, "mlp_ratio": 2},
@@ -386,6 +429,7 @@ ARCHITECTURES = {
         {"encoder": Found(bias=True, width=64)},
         refused=DEPTH_REFUSALS,
         zeroed=True,
+        fewer_heads=("encoder",),
     ),
     "t5": Architecture(
         "t5",
@@ -452,6 +496,7 @@ ARCHITECTURES = {
         },
         "LlavaForConditionalGeneration",
         {"vision": Found(bias=True, layers=3), "decoder": LLAMA},
+        fewer_heads=("decoder",),
     ),
     "wav2vec2": Architecture(
         "wav2vec2",
