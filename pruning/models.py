@@ -16,7 +16,7 @@ from pruning.reference import REFERENCE_MODELS, model_folder
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _HUB_FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer.model", "*.txt", "README.md")
@@ -104,6 +104,14 @@ def read_config(folder: Path) -> "PreTrainedConfig":
 
     with _guarded(f"{folder.name}: transformers cannot read its config"):
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+
+
+def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
+    """Return the tokenizer in a checkpoint folder. Raises `UnsupportedModelError`; code from outside is never run."""
+    from transformers import AutoTokenizer
+
+    with _guarded(f"{folder.name}: transformers cannot read its tokenizer"), quiet():
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
 
 
 def empty_model(config: "PreTrainedConfig", built_as: "type[PreTrainedModel] | None" = None) -> "PreTrainedModel":
