@@ -10,6 +10,7 @@ from pipeline.errors import UsageError
 from pruning.errors import UnsupportedModelError
 from pruning.inputs import example_inputs, main_output
 from pruning.models import load_model, quiet, weight_bytes
+from pruning.workspace import recover_beside, workspace
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +32,7 @@ _TOKENIZER_FILES = (
 
 def check_output(folder: Path, *, overwrite: bool) -> None:
     """Raise `UsageError` when a checkpoint cannot go to `folder`: it is there already, or it cannot be written."""
+    recover_beside(folder)
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise UsageError(f"--output: expected a folder, got {str(folder)!r}")
     if folder.exists() and not overwrite:
@@ -39,7 +41,8 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
         raise UsageError(f"--output: {str(folder)!r} holds something else than a checkpoint; it is not overwritten")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryDirectory(dir=folder.parent, prefix=".arborist-").cleanup()
+        with workspace(folder):
+            pass
     except OSError as error:
         raise UsageError(f"--output: cannot write to {str(folder.parent)!r}: {error.strerror}") from error
 
@@ -56,13 +59,12 @@ def save_checkpoint(
 
     check_output(folder, overwrite=overwrite)
     try:
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".arborist-") as place:
-            draft = Path(place) / "checkpoint"
-            write_weights(model, draft, dtype)
-            copy_tokenizer(base, draft)
-            (draft / "README.md").write_text(card, encoding="utf-8")
-            check_reload(model, draft)
-            move_into_place(draft, folder, Path(place) / "old")
+        with workspace(folder) as place:
+            write_weights(model, place.draft, dtype)
+            copy_tokenizer(base, place.draft)
+            (place.draft / "README.md").write_text(card, encoding="utf-8")
+            check_reload(model, place.draft)
+            place.finish()
     except (OSError, SafetensorError) as error:
         raise UsageError(f"--output: writing {str(folder)!r} failed, nothing was left there: {error}") from error
 
@@ -85,10 +87,21 @@ def write_weights(model: "PreTrainedModel", folder: Path, dtype: "torch.dtype") 
 
 
 def measured_bytes(model: "PreTrainedModel", dtype: "torch.dtype") -> int:
-    """Return the size of the model's safetensors, bytes: it is written to a temporary folder."""
-    with tempfile.TemporaryDirectory(prefix="arborist-") as place:
-        write_weights(model, Path(place), dtype)
-        return weight_bytes(Path(place))
+    """Return the size of the model's safetensors, bytes: it is written to a temporary folder.
+
+    Raises `UsageError` when there is no room.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="arborist-") as place:
+            write_weights(model, Path(place), dtype)
+            return weight_bytes(Path(place))
+    except (OSError, SafetensorError) as error:
+        raise UsageError(
+            f"measuring bytes needs room for a copy of the model in {tempfile.gettempdir()!r} (TMPDIR names another): "
+            f"{error}"
+        ) from error
 
 
 def check_reload(model: "PreTrainedModel", folder: Path) -> None:
@@ -121,10 +134,3 @@ def copy_tokenizer(base: Path, folder: Path) -> None:
     for name in _TOKENIZER_FILES:
         if (base / name).is_file():
             shutil.copyfile(base / name, folder / name)
-
-
-def move_into_place(draft: Path, folder: Path, old: Path) -> None:
-    """Put the finished draft in place; a folder that was there goes with the temporary one."""
-    if folder.exists():
-        folder.rename(old)
-    draft.rename(folder)

@@ -13,6 +13,7 @@ from pipeline.errors import UsageError
 from pruning.errors import UnsupportedModelError
 from pruning.json_file import read_object
 from pruning.reference import REFERENCE_MODELS, model_folder
+from pruning.workspace import recover_beside
 
 if TYPE_CHECKING:
     import torch
@@ -52,6 +53,8 @@ def resolve(name: str, *, offline: bool = False) -> Checkpoint:
     if name.startswith("reference/") or name in REFERENCE_MODELS:
         return _checked(Checkpoint(name, _reference_folder(name.removeprefix("reference/"))))
     folder = Path(name).expanduser()
+    if not folder.exists():
+        recover_beside(folder)
     if folder.is_dir():
         return _checked(Checkpoint(folder.resolve().name, folder))
     if _HUB_ID.fullmatch(name) and not folder.exists():

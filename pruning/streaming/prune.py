@@ -1,7 +1,6 @@
 """From a checkpoint on disk to a pruned one, with one layer of weights in memory."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +12,12 @@ from pruning.adapters.find import find_adapter
 from pruning.adapters.parts import LayerParts
 from pruning.calibration.states import STATE_BYTES
 from pruning.card import base_license, model_card
-from pruning.checkpoint import check_output, copy_tokenizer, move_into_place
+from pruning.checkpoint import check_output, copy_tokenizer
 from pruning.errors import UnsupportedModelError
 from pruning.methods import METHODS, Method, Pruned, PruningRequest, check_method_ratio, refusal
 from pruning.streaming.skeleton import build_skeleton, check_layers, load_into, load_rest, stored_names, unload
 from pruning.streaming.stored import ShardWriter, StoredTensors
+from pruning.workspace import workspace
 
 if TYPE_CHECKING:
     import torch
@@ -110,12 +110,11 @@ def prune_checkpoint(
         raise UnsupportedModelError(f"{method}: removes {record.scope}s, which needs the whole model in memory")
     windows = tuple(tuple(window) for window in calibration)
     try:
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".arborist-") as place:
-            draft = Path(place) / "checkpoint"
-            draft.mkdir()
-            pruned = _prune(base, draft, record, ratio, windows, seed, streaming)
-            (draft / "README.md").write_text(model_card(base.name, base_license(base), pruned, {}, {}), "utf-8")
-            move_into_place(draft, output, Path(place) / "old")
+        with workspace(output) as place:
+            place.draft.mkdir()
+            pruned = _prune(base, place.draft, record, ratio, windows, seed, streaming)
+            (place.draft / "README.md").write_text(model_card(base.name, base_license(base), pruned, {}, {}), "utf-8")
+            place.finish()
     except (OSError, SafetensorError) as error:
         raise UsageError(f"--output: writing {str(output)!r} failed, nothing was left there: {error}") from error
     return pruned

@@ -34,7 +34,8 @@ def call(*arguments: str | Path) -> Result:
 def plan(calibration: str | None, evaluation: str | None, **changes: Any) -> TextPlan:
     """A plan for 3 windows of evaluation and 2 of calibration, 20 tokens each."""
     sources = (read_source("--calibration", calibration), read_source("--evaluation", evaluation))
-    return TextPlan(*sources, **({"calibration_windows": 2, "evaluation_windows": 3, "window_tokens": 20} | changes))
+    sizes: dict[str, Any] = {"calibration_windows": 2, "evaluation_windows": 3, "window_tokens": 20, **changes}
+    return TextPlan(*sources, **sizes)
 
 
 def cut(tokens: list[int], first: int, count: int) -> tuple[tuple[int, ...], ...]:
