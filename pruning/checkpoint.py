@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pruning.errors import UnsupportedModelError
+from pruning.finite import check_finite
 from pruning.inputs import example_inputs, main_output
 from pruning.models import load_model, quiet, weight_bytes
 from pruning.workspace import recover_beside, workspace
@@ -73,9 +74,13 @@ def write_weights(model: "PreTrainedModel", folder: Path, dtype: "torch.dtype") 
     """Write weights in `dtype`, config and generation config.
 
     Pruning only drops values or makes them zero, so a model that was read from fp16 goes back to fp16 without rounding.
+    Raises `NotFiniteError` for a parameter that is NaN or infinite, or becomes so in `dtype`.
     """
+    state = _cast(model.state_dict(), dtype)
+    for name, _ in model.named_parameters():
+        check_finite(state[name], f"{name} in {str(dtype).removeprefix('torch.')}")
     with quiet():
-        model.save_pretrained(folder, state_dict=_cast(model.state_dict(), dtype))
+        model.save_pretrained(folder, state_dict=state)
     loaded = model.config.dtype
     model.config.dtype = dtype
     model.config.save_pretrained(folder)

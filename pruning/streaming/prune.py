@@ -14,6 +14,7 @@ from pruning.calibration.states import STATE_BYTES
 from pruning.card import base_license, model_card
 from pruning.checkpoint import check_output, copy_tokenizer
 from pruning.errors import UnsupportedModelError
+from pruning.finite import check_finite
 from pruning.methods import METHODS, Method, Pruned, PruningRequest, check_method_ratio, refusal
 from pruning.streaming.skeleton import build_skeleton, check_layers, load_into, load_rest, stored_names, unload
 from pruning.streaming.stored import ShardWriter, StoredTensors
@@ -57,8 +58,13 @@ class StreamedLayers:
 
     @contextmanager
     def changing(self, layer: LayerParts) -> Iterator[None]:
-        """Hold a layer's weights and write what they are at the end, in the dtypes that they were stored in."""
+        """Hold a layer's weights and write what they are at the end, in the dtypes that they were stored in.
+
+        Raises `NotFiniteError` for a weight that is NaN or infinite: not every method looks at all of them.
+        """
         dtypes = self._load(layer)
+        for name, weight in self._model.get_submodule(layer.path).named_parameters():
+            check_finite(weight, f"{layer.path}.{name}")
         yield
         state = self._model.get_submodule(layer.path).state_dict()
         self._writer.write({at: state[name].to(dtypes[at]) for name, at in self.names_of(layer).items()})
