@@ -77,6 +77,34 @@ def prune(
 
 
 @app.command()
+@with_settings(
+    "seed", "evaluation_windows", "calibration_windows", "window_tokens", "latency_repeats", "device", "offline"
+)
+def heal(
+    checkpoint: Annotated[str, typer.Argument(metavar="DIR", help="pruned checkpoint; takes what MODEL takes")],
+    base: Annotated[str, typer.Option(metavar="MODEL", help="model that it was pruned from, to compare with")],
+    output: Annotated[Path, typer.Option(help="folder that receives the checkpoint", metavar="DIR")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a checkpoint that is there already")] = False,
+    steps: Annotated[int, typer.Option(help="training steps, 8 windows each", metavar="N")] = 100,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="peak rate; falls linearly to zero", metavar="X", show_default="0.001, full 0.0001"),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="train all parameters, not low-rank additions")] = False,
+    calibration: Calibration = None,
+    evaluation: Evaluation = None,
+    *,
+    settings: Settings,
+    progress: Progress,
+) -> None:
+    """Train a pruned checkpoint for a few steps on calibration text; what is zero stays zero."""
+    from pruning.healing.command import HealOrder, heal_command
+
+    order = HealOrder(checkpoint, base, output, overwrite, steps, learning_rate, full, calibration, evaluation)
+    heal_command(order, settings, progress)
+
+
+@app.command()
 @with_settings("evaluation_windows", "window_tokens", "latency_repeats", "device", "offline")
 def evaluate(
     checkpoint: Annotated[str, typer.Argument(metavar="DIR", help="checkpoint to measure; takes what MODEL takes")],

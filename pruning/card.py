@@ -68,12 +68,17 @@ def _code(name: str) -> str:
     return printable(name, 200).replace("`", "'")
 
 
-def measured_table(before: Mapping[str, Measurement], after: Mapping[str, Measurement], device: str) -> str:
-    """Return the metrics that both have as a table, and where they were measured."""
+def measured_table(
+    before: Mapping[str, Measurement],
+    after: Mapping[str, Measurement],
+    device: str,
+    heads: tuple[str, str] = ("base", "pruned"),
+) -> str:
+    """Return the metrics that both have as a table with these heads, and where they were measured."""
     rows = _rows(before, after)
     if not rows:
         return "Nothing was measured.\n\n"
-    head = "| metric | unit | base | pruned |\n| --- | --- | ---: | ---: |\n"
+    head = f"| metric | unit | {heads[0]} | {heads[1]} |\n| --- | --- | ---: | ---: |\n"
     place = "a CPU" if device == "cpu" else "a GPU"
     return f"{head}{rows}\nNumbers are measured in fp32 on {place}.\n\n"
 

@@ -91,6 +91,15 @@ def write_weights(model: "PreTrainedModel", folder: Path, dtype: "torch.dtype") 
         weights.chmod(readers)
 
 
+def round_weights(model: "PreTrainedModel", dtype: "torch.dtype") -> None:
+    """Round parameters to what `dtype` holds, so that a model in memory is the one that is saved."""
+    import torch
+
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(parameter.to(dtype))
+
+
 def measured_bytes(model: "PreTrainedModel", dtype: "torch.dtype") -> int:
     """Return the size of the model's safetensors, bytes: it is written to a temporary folder.
 

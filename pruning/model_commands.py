@@ -115,9 +115,7 @@ def _prune_in_memory(
     settings: Settings,
     progress: Progress,
 ) -> None:
-    calibration = _calibration(base, plan, progress) if record.calibrated else None
-    texts = Texts(calibration, _evaluation(base, plan, progress))
-    check_apart(texts.calibration, texts.evaluation)
+    texts = choose_texts(base, plan, progress, calibrated=record.calibrated)
 
     import copy
 
@@ -128,7 +126,7 @@ def _prune_in_memory(
 
     dense = load_model(base.folder).to(device)  # pyright: ignore[reportArgumentType]  # its stub knows no str
     model = copy.deepcopy(dense)
-    windows = calibration.windows if calibration else ()
+    windows = texts.calibration.windows if texts.calibration else ()
     pruned = prune(model, order.method, order.ratio, calibration=windows, seed=settings.seed)
     before = measured(dense, None, base, texts.evaluation, settings)
     after = measured(model, dense, base, texts.evaluation, settings)
@@ -198,6 +196,14 @@ def text_plan(calibration: str | None, evaluation: str | None, settings: Setting
         settings.window_tokens,
         settings.offline,
     )
+
+
+def choose_texts(base: Checkpoint, plan: TextPlan, progress: Progress, *, calibrated: bool) -> Texts:
+    """Return the texts for a model, calibration where it is needed. Raises `UsageError` when they overlap."""
+    calibration = _calibration(base, plan, progress) if calibrated else None
+    texts = Texts(calibration, _evaluation(base, plan, progress))
+    check_apart(texts.calibration, texts.evaluation)
+    return texts
 
 
 def _calibration(base: Checkpoint, plan: TextPlan, progress: Progress) -> Text:
