@@ -3,7 +3,8 @@
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from hashlib import sha1
@@ -157,20 +158,18 @@ class Hub:
                     raise error from None
 
     def _snapshot(self, model_id: str, patterns: Sequence[str], limit_bytes: int, *, offline: bool) -> Path:
-        from huggingface_hub import close_session, constants, set_client_factory, snapshot_download
+        from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError
 
-        constants.HF_HUB_DISABLE_XET = True  # its downloads go through a client of its own, without these limits
-        constants.HF_HUB_DISABLE_TELEMETRY = True  # asks the Hub for a list, and keeps it for other processes
-        set_client_factory(partial(self._new_client, Allowance(limit_bytes)))
         try:
-            folder = snapshot_download(
-                model_id,
-                allow_patterns=[*patterns],
-                endpoint=self.base,
-                token=self._token or False,
-                local_files_only=offline,
-            )
+            with self._lent(limit_bytes):
+                folder = snapshot_download(
+                    model_id,
+                    allow_patterns=[*patterns],
+                    endpoint=self.base,
+                    token=self._token or False,
+                    local_files_only=offline,
+                )
             return Path(folder)
         except (HubError, MemoryError):
             raise
@@ -180,6 +179,25 @@ class Hub:
                 raise _refusal(said.response) from error
             why = _first_line(error, self._headers.get("authorization"))
             raise HubError("network", f"{type(error).__name__}: {why}") from error
+
+    @contextmanager
+    def lent(self, limit_bytes: int = SNAPSHOT_BYTES) -> Iterator[None]:
+        """Let what stands on huggingface_hub, such as `datasets`, ask through this client; one block at a time.
+
+        At most `limit_bytes` come in. A question raises `HubError`, or what the library makes of it.
+        """
+        with _library, self._lent(limit_bytes):
+            yield
+
+    @contextmanager
+    def _lent(self, limit_bytes: int) -> Iterator[None]:
+        from huggingface_hub import close_session, constants, set_client_factory
+
+        constants.HF_HUB_DISABLE_XET = True  # its downloads go through a client of its own, without these limits
+        constants.HF_HUB_DISABLE_TELEMETRY = True  # asks the Hub for a list, and keeps it for other processes
+        set_client_factory(partial(self._new_client, Allowance(limit_bytes)))
+        try:
+            yield
         finally:
             close_session()
 

@@ -1,10 +1,10 @@
 """Stage 3: prune representatives under one protocol, measure what it costs, save normal checkpoints.
 
-    from pruning import prune, evaluate, inspect
+    from pruning import prune, heal, evaluate, inspect
 
 Importing this package loads neither torch nor transformers.
 """
 
-from pruning.api import evaluate, inspect, prune
+from pruning.api import evaluate, heal, inspect, prune
 
-__all__ = ["evaluate", "inspect", "prune"]
+__all__ = ["evaluate", "heal", "inspect", "prune"]

@@ -15,6 +15,16 @@ Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="folder of a checkpoint, reference/NAME, or OWNER/NAME on the Hub")
 ]
 
+TEXT = "reference, a text file, a folder, or OWNER/NAME[/CONFIG][:SPLIT] of a dataset"
+Calibration = Annotated[
+    str | None,
+    typer.Option(metavar="SOURCE", help=f"text that calibrated methods see: {TEXT}", show_default="reference"),
+]
+Evaluation = Annotated[
+    str | None,
+    typer.Option(metavar="SOURCE", help=f"text behind the perplexity: {TEXT}", show_default="reference"),
+]
+
 
 @app.command()
 @with_settings(
@@ -44,15 +54,54 @@ def prune(
     ],
     output: Annotated[Path, typer.Option(help="folder that receives the checkpoint", metavar="DIR")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a checkpoint that is there already")] = False,
+    calibration: Calibration = None,
+    evaluation: Evaluation = None,
+    stream: Annotated[
+        str,
+        typer.Option(
+            metavar="MODE",
+            help="from disk to disk, one layer in memory: auto (when the model takes over half of the free memory) | "
+            "always | never; single weights only, and nothing is measured",
+        ),
+    ] = "auto",
     *,
     settings: Settings,
     progress: Progress,
 ) -> None:
     """Prune one model and save it as a checkpoint that transformers loads."""
-    from pruning.commands import prune_command
     from pruning.methods import read_ratio
+    from pruning.model_commands import PruneOrder, prune_command
 
-    prune_command(model, method, read_ratio(ratio), output, overwrite, settings, progress)
+    order = PruneOrder(model, method, read_ratio(ratio), output, overwrite, stream, calibration, evaluation)
+    prune_command(order, settings, progress)
+
+
+@app.command()
+@with_settings(
+    "seed", "evaluation_windows", "calibration_windows", "window_tokens", "latency_repeats", "device", "offline"
+)
+def heal(
+    checkpoint: Annotated[str, typer.Argument(metavar="DIR", help="pruned checkpoint; takes what MODEL takes")],
+    base: Annotated[str, typer.Option(metavar="MODEL", help="model that it was pruned from, to compare with")],
+    output: Annotated[Path, typer.Option(help="folder that receives the checkpoint", metavar="DIR")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a checkpoint that is there already")] = False,
+    steps: Annotated[int, typer.Option(help="training steps, 8 windows each", metavar="N")] = 100,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="peak rate; falls linearly to zero", metavar="X", show_default="0.001, full 0.0001"),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="train all parameters, not low-rank additions")] = False,
+    calibration: Calibration = None,
+    evaluation: Evaluation = None,
+    *,
+    settings: Settings,
+    progress: Progress,
+) -> None:
+    """Train a pruned checkpoint for a few steps on calibration text; what is zero stays zero."""
+    from pruning.healing.command import HealOrder, heal_command
+
+    order = HealOrder(checkpoint, base, output, overwrite, steps, learning_rate, full, calibration, evaluation)
+    heal_command(order, settings, progress)
 
 
 @app.command()
@@ -62,14 +111,15 @@ def evaluate(
     against: Annotated[
         str | None, typer.Option(metavar="MODEL", help="checkpoint to compare with", show_default="none")
     ] = None,
+    evaluation: Evaluation = None,
     *,
     settings: Settings,
     progress: Progress,
 ) -> None:
     """Measure a checkpoint: perplexity, parameters, non-zeros, bytes, latency; beside another one if given."""
-    from pruning.commands import evaluate_command
+    from pruning.model_commands import evaluate_command
 
-    evaluate_command(checkpoint, against, settings, progress)
+    evaluate_command(checkpoint, against, evaluation, settings, progress)
 
 
 @app.command()

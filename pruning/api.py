@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from pruning.evaluation.records import Measurement
+    from pruning.healing.records import Healed
 
 
 def prune(
@@ -42,6 +43,21 @@ def prune(
     with torch.no_grad():
         removal = record.function(PruningRequest(model, adapter, ratio, windows, seed))
     return Pruned(record.name, record.version, record.scope, ratio, seed if record.random else 0, removal)
+
+
+def heal(
+    model: "PreTrainedModel",
+    calibration: Sequence[Sequence[int]],
+    *,
+    steps: int = 100,
+    learning_rate: float | None = None,
+    full: bool = False,
+    seed: int = 0,
+) -> "Healed":
+    """Train a pruned causal language model in place for a few steps (`pruning.healing.train.heal`)."""
+    from pruning.healing.train import heal as train
+
+    return train(model, calibration, steps=steps, learning_rate=learning_rate, full=full, seed=seed)
 
 
 def evaluate(

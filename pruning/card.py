@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.text import printable
 from pruning.evaluation.records import Measurement, shown
 from pruning.methods.records import UNITS, Pruned
+from pruning.texts.records import Text
 
 _LICENSE = re.compile(r"^license:\s*([\w.+-]+)\s*$", re.MULTILINE)
 
@@ -28,9 +29,15 @@ def model_card(
     pruned: Pruned,
     before: Mapping[str, Measurement],
     after: Mapping[str, Measurement],
+    *,
+    texts: Mapping[str, Text] | None = None,
+    device: str = "cpu",
 ) -> str:
-    """Return the card: base, method, ratio asked and achieved, and the measured numbers before and after."""
-    name = printable(base, 200).replace("`", "'")
+    """Return the card: base, method, ratio asked and achieved, and the measured numbers before and after.
+
+    `texts` are the calibration and evaluation text by that name; `device` is where it was measured.
+    """
+    name = _code(base)
     removal = pruned.removal
     kind = removal.where if removal.physical else f"{removal.where}; the files are as large as before"
     note = f"- note: {removal.note}\n" if removal.note else ""
@@ -43,18 +50,37 @@ def model_card(
         f"- method: {pruned.method} (version {pruned.method_version}), seed {pruned.seed}\n"
         f"- removed: {removal.removed:,} of {removal.total:,} {UNITS[pruned.scope]}, {kind}\n"
         f"- ratio asked {pruned.asked_ratio:g}, achieved {pruned.achieved_ratio:.4f}\n"
-        f"{note}\n"
-        f"{_table(before, after)}"
+        f"{note}{text_lines(texts or {})}\n"
+        f"{measured_table(before, after, device)}"
         "Made with Arborist.\n"
     )
 
 
-def _table(before: Mapping[str, Measurement], after: Mapping[str, Measurement]) -> str:
+def text_lines(texts: Mapping[str, Text]) -> str:
+    """Return a line of the card for each text: its source, its size and its hash."""
+    return "".join(
+        f"- {role} text: `{_code(text.source)}`, {len(text.windows)} windows, blake2b {text.text_hash}\n"
+        for role, text in texts.items()
+    )
+
+
+def _code(name: str) -> str:
+    return printable(name, 200).replace("`", "'")
+
+
+def measured_table(
+    before: Mapping[str, Measurement],
+    after: Mapping[str, Measurement],
+    device: str,
+    heads: tuple[str, str] = ("base", "pruned"),
+) -> str:
+    """Return the metrics that both have as a table with these heads, and where they were measured."""
     rows = _rows(before, after)
     if not rows:
         return "Nothing was measured.\n\n"
-    head = "| metric | unit | base | pruned |\n| --- | --- | ---: | ---: |\n"
-    return f"{head}{rows}\nNumbers are measured in fp32 on a CPU.\n\n"
+    head = f"| metric | unit | {heads[0]} | {heads[1]} |\n| --- | --- | ---: | ---: |\n"
+    place = "a CPU" if device == "cpu" else "a GPU"
+    return f"{head}{rows}\nNumbers are measured in fp32 on {place}.\n\n"
 
 
 def _rows(before: Mapping[str, Measurement], after: Mapping[str, Measurement]) -> str:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pruning.errors import UnsupportedModelError
+from pruning.finite import check_finite
 from pruning.inputs import example_inputs, main_output
 from pruning.models import load_model, quiet, weight_bytes
+from pruning.workspace import recover_beside, workspace
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +33,7 @@ _TOKENIZER_FILES = (
 
 def check_output(folder: Path, *, overwrite: bool) -> None:
     """Raise `UsageError` when a checkpoint cannot go to `folder`: it is there already, or it cannot be written."""
+    recover_beside(folder)
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise UsageError(f"--output: expected a folder, got {str(folder)!r}")
     if folder.exists() and not overwrite:
@@ -39,7 +42,8 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
         raise UsageError(f"--output: {str(folder)!r} holds something else than a checkpoint; it is not overwritten")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryDirectory(dir=folder.parent, prefix=".arborist-").cleanup()
+        with workspace(folder):
+            pass
     except OSError as error:
         raise UsageError(f"--output: cannot write to {str(folder.parent)!r}: {error.strerror}") from error
 
@@ -58,14 +62,13 @@ def save_checkpoint(
 
     check_output(folder, overwrite=overwrite)
     try:
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".arborist-") as place:
-            draft = Path(place) / "checkpoint"
+        with workspace(folder) as place:
             _round_weights(model, dtype)
-            write_weights(model, draft, dtype)
-            copy_tokenizer(base, draft)
-            (draft / "README.md").write_text(card, encoding="utf-8")
-            check_reload(model, draft)
-            move_into_place(draft, folder, Path(place) / "old")
+            write_weights(model, place.draft, dtype)
+            copy_tokenizer(base, place.draft)
+            (place.draft / "README.md").write_text(card, encoding="utf-8")
+            check_reload(model, place.draft)
+            place.finish()
     except (OSError, SafetensorError) as error:
         raise UsageError(f"--output: writing {str(folder)!r} failed, nothing was left there: {error}") from error
 
@@ -73,10 +76,14 @@ def save_checkpoint(
 def write_weights(model: "PreTrainedModel", folder: Path, dtype: "torch.dtype") -> None:
     """Write weights in `dtype`, config and generation config.
 
-    Values that a method leaves as they were read from fp16 go back to fp16 without rounding.
+    Values that a method leaves as they were read from fp16 go back to fp16 without rounding. Raises `NotFiniteError`
+    for a parameter that is NaN or infinite, or becomes so in `dtype`.
     """
+    state = _cast(model.state_dict(), dtype)
+    for name, _ in model.named_parameters():
+        check_finite(state[name], f"{name} in {str(dtype).removeprefix('torch.')}")
     with quiet():
-        model.save_pretrained(folder, state_dict=_cast(model.state_dict(), dtype))
+        model.save_pretrained(folder, state_dict=state)
     loaded = model.config.dtype
     model.config.dtype = dtype
     model.config.save_pretrained(folder)
@@ -87,11 +94,31 @@ def write_weights(model: "PreTrainedModel", folder: Path, dtype: "torch.dtype") 
         weights.chmod(readers)
 
 
+def round_weights(model: "PreTrainedModel", dtype: "torch.dtype") -> None:
+    """Round parameters to what `dtype` holds, so that a model in memory is the one that is saved."""
+    import torch
+
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(parameter.to(dtype))
+
+
 def measured_bytes(model: "PreTrainedModel", dtype: "torch.dtype") -> int:
-    """Return the size of the model's safetensors, bytes: it is written to a temporary folder."""
-    with tempfile.TemporaryDirectory(prefix="arborist-") as place:
-        write_weights(model, Path(place), dtype)
-        return weight_bytes(Path(place))
+    """Return the size of the model's safetensors, bytes: it is written to a temporary folder.
+
+    Raises `UsageError` when there is no room.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="arborist-") as place:
+            write_weights(model, Path(place), dtype)
+            return weight_bytes(Path(place))
+    except (OSError, SafetensorError) as error:
+        raise UsageError(
+            f"measuring bytes needs room for a copy of the model in {tempfile.gettempdir()!r} (TMPDIR names another): "
+            f"{error}"
+        ) from error
 
 
 def check_reload(model: "PreTrainedModel", folder: Path) -> None:
@@ -132,10 +159,3 @@ def copy_tokenizer(base: Path, folder: Path) -> None:
     for name in _TOKENIZER_FILES:
         if (base / name).is_file():
             shutil.copyfile(base / name, folder / name)
-
-
-def move_into_place(draft: Path, folder: Path, old: Path) -> None:
-    """Put the finished draft in place; a folder that was there goes with the temporary one."""
-    if folder.exists():
-        folder.rename(old)
-    draft.rename(folder)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from pruning.devices import device_of
 from pruning.errors import UnsupportedModelError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _token_ids(model: "PreTrainedModel", length: int) -> "torch.Tensor":
     context = next((value for name in _CONTEXTS if type(value := getattr(config, name, None)) is int), length)
     special = {*_placeholders(model)}
     plain = [token for token in range(min(config.vocab_size, length + len(special))) if token not in special]
-    return torch.tensor([[plain[place % len(plain)] for place in range(min(length, context))]], device=_device(model))
+    return torch.tensor([[plain[place % len(plain)] for place in range(min(length, context))]], device=device_of(model))
 
 
 def _pixel_values(model: "PreTrainedModel", _: int) -> "torch.Tensor":
@@ -104,16 +105,11 @@ def _input_values(model: "PreTrainedModel", length: int) -> "torch.Tensor":
     return _drawn(model, (1, length * prod(strides) + sum(kernels)))
 
 
-def _device(model: "PreTrainedModel") -> "torch.device":
-    """Return the device of the last parameter: some models make their first one on the CPU whatever is asked."""
-    return [*model.parameters()][-1].device
-
-
 def _drawn(model: "PreTrainedModel", shape: tuple[int, ...]) -> "torch.Tensor":
     import torch
 
     values = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    return values.to(_device(model), model.dtype)
+    return values.to(device_of(model), model.dtype)
 
 
 _INPUTS = {

@@ -13,10 +13,11 @@ from pipeline.errors import UsageError
 from pruning.errors import UnsupportedModelError
 from pruning.json_file import read_object
 from pruning.reference import REFERENCE_MODELS, model_folder
+from pruning.workspace import recover_beside
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _HUB_FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer.model", "*.txt", "README.md")
@@ -52,6 +53,8 @@ def resolve(name: str, *, offline: bool = False) -> Checkpoint:
     if name.startswith("reference/") or name in REFERENCE_MODELS:
         return _checked(Checkpoint(name, _reference_folder(name.removeprefix("reference/"))))
     folder = Path(name).expanduser()
+    if not folder.exists():
+        recover_beside(folder)
     if folder.is_dir():
         return _checked(Checkpoint(folder.resolve().name, folder))
     if _HUB_ID.fullmatch(name) and not folder.exists():
@@ -104,6 +107,14 @@ def read_config(folder: Path) -> "PreTrainedConfig":
 
     with _guarded(f"{folder.name}: transformers cannot read its config"):
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+
+
+def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
+    """Return the tokenizer in a checkpoint folder. Raises `UnsupportedModelError`; code from outside is never run."""
+    from transformers import AutoTokenizer
+
+    with _guarded(f"{folder.name}: transformers cannot read its tokenizer"), quiet():
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
 
 
 def empty_model(config: "PreTrainedConfig", built_as: "type[PreTrainedModel] | None" = None) -> "PreTrainedModel":

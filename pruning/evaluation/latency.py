@@ -1,4 +1,4 @@
-"""How long a forward pass takes: processor time of one thread, warm, measured and never assumed."""
+"""How long a forward pass takes: processor time of one thread (on a GPU the clock), warm, never assumed."""
 
 from statistics import median
 

@@ -1,13 +1,14 @@
-"""Looking at a model: losses on the text, counts, bytes, times. All in fp32 on the CPU."""
+"""Looking at a model: losses on the text, counts, bytes, times. All in fp32, on the device that the model is on."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from time import thread_time
+from time import perf_counter, thread_time
 from typing import TYPE_CHECKING
 
 from pruning.adapters import Adapter, find_adapter
 from pruning.batches import batches
 from pruning.checkpoint import measured_bytes
+from pruning.devices import device_of
 from pruning.evaluation.records import Observation
 from pruning.inputs import example_inputs
 from pruning.texts import Text
@@ -55,10 +56,12 @@ def window_losses(model: "PreTrainedModel", windows: Sequence[Sequence[int]]) ->
     import torch
 
     found: list[float] = []
+    device = device_of(model)
     with torch.inference_mode():
         for batch in batches(windows):
-            output = model(input_ids=batch.token_ids, attention_mask=batch.attention_mask, use_cache=False)
-            labels = batch.token_ids.masked_fill(batch.attention_mask == 0, -100)[:, 1:]
+            token_ids, mask = batch.token_ids.to(device), batch.attention_mask.to(device)
+            output = model(input_ids=token_ids, attention_mask=mask, use_cache=False)
+            labels = token_ids.masked_fill(mask == 0, -100)[:, 1:]
             losses = torch.nn.functional.cross_entropy(
                 output.logits[:, :-1].flatten(0, 1).float(), labels.flatten(), ignore_index=-100, reduction="none"
             )
@@ -79,7 +82,7 @@ def timed_inputs(model: "PreTrainedModel", text: Text | None) -> "dict[str, torc
     import torch
 
     if text:
-        return {"input_ids": torch.tensor([max(text.windows, key=len)])}
+        return {"input_ids": torch.tensor([max(text.windows, key=len)], device=device_of(model))}
     return example_inputs(model, _TIMED_TOKENS)
 
 
@@ -116,13 +119,22 @@ def one_thread() -> Iterator[None]:
 
 
 def _seconds(model: "PreTrainedModel", inputs: "Mapping[str, torch.Tensor]") -> float:
-    """Return the processor time of a forward pass.
+    """Return the time of a forward pass: of the processor on a CPU, else on the clock, the device waited for.
 
-    All of it happens on this thread, so on an idle machine that is the time on the clock; on a shared one the clock
-    also counts the turns of other processes (up to 3 times as much, measured with two busy neighbours).
+    On a CPU all of it happens on this thread, so on an idle machine that is the time on the clock; on a shared one the
+    clock also counts the turns of other processes (up to 3 times as much, measured with two busy neighbours).
     """
+    import torch
+
     # What keeps no cache takes no argument about it.
     cached = {"use_cache": False} if getattr(model.config.get_text_config(), "use_cache", False) else {}
-    started = thread_time()
+    device = device_of(model)
+    if device.type == "cpu":
+        started = thread_time()
+        model(**inputs, **cached)
+        return thread_time() - started
+    torch.accelerator.synchronize(device)
+    started = perf_counter()
     model(**inputs, **cached)
-    return thread_time() - started
+    torch.accelerator.synchronize(device)
+    return perf_counter() - started

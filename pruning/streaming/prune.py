@@ -1,7 +1,6 @@
 """From a checkpoint on disk to a pruned one, with one layer of weights in memory."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +12,13 @@ from pruning.adapters.find import find_adapter
 from pruning.adapters.parts import LayerParts
 from pruning.calibration.states import STATE_BYTES
 from pruning.card import base_license, model_card
-from pruning.checkpoint import check_output, copy_tokenizer, move_into_place
+from pruning.checkpoint import check_output, copy_tokenizer
 from pruning.errors import UnsupportedModelError
+from pruning.finite import check_finite
 from pruning.methods import METHODS, Method, Pruned, PruningRequest, check_method_ratio, refusal
 from pruning.streaming.skeleton import build_skeleton, check_layers, load_into, load_rest, stored_names, unload
 from pruning.streaming.stored import ShardWriter, StoredTensors
+from pruning.workspace import workspace
 
 if TYPE_CHECKING:
     import torch
@@ -57,8 +58,13 @@ class StreamedLayers:
 
     @contextmanager
     def changing(self, layer: LayerParts) -> Iterator[None]:
-        """Hold a layer's weights and write what they are at the end, in the dtypes that they were stored in."""
+        """Hold a layer's weights and write what they are at the end, in the dtypes that they were stored in.
+
+        Raises `NotFiniteError` for a weight that is NaN or infinite: not every method looks at all of them.
+        """
         dtypes = self._load(layer)
+        for name, weight in self._model.get_submodule(layer.path).named_parameters():
+            check_finite(weight, f"{layer.path}.{name}")
         yield
         state = self._model.get_submodule(layer.path).state_dict()
         self._writer.write({at: state[name].to(dtypes[at]) for name, at in self.names_of(layer).items()})
@@ -110,12 +116,11 @@ def prune_checkpoint(
         raise UnsupportedModelError(f"{method}: removes {record.scope}s, which needs the whole model in memory")
     windows = tuple(tuple(window) for window in calibration)
     try:
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".arborist-") as place:
-            draft = Path(place) / "checkpoint"
-            draft.mkdir()
-            pruned = _prune(base, draft, record, ratio, windows, seed, streaming)
-            (draft / "README.md").write_text(model_card(base.name, base_license(base), pruned, {}, {}), "utf-8")
-            move_into_place(draft, output, Path(place) / "old")
+        with workspace(output) as place:
+            place.draft.mkdir()
+            pruned = _prune(base, place.draft, record, ratio, windows, seed, streaming)
+            (place.draft / "README.md").write_text(model_card(base.name, base_license(base), pruned, {}, {}), "utf-8")
+            place.finish()
     except (OSError, SafetensorError) as error:
         raise UsageError(f"--output: writing {str(output)!r} failed, nothing was left there: {error}") from error
     return pruned

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruning.adapters.parts import Adapter, LayerParts
 from pruning.errors import UnsupportedModelError
-from pruning.models import check_config, quiet
+from pruning.models import check_config, quiet, read_config
 from pruning.streaming.stored import StoredTensors
 
 if TYPE_CHECKING:
@@ -18,11 +18,19 @@ if TYPE_CHECKING:
 
 
 def build_skeleton(folder: Path) -> "PreTrainedModel":
-    """Return the causal language model of a checkpoint without its weights, ready for inference."""
-    from transformers import AutoConfig, AutoModelForCausalLM
+    """Return the causal language model of a checkpoint without its weights, ready for inference.
+
+    Raises `UnsupportedModelError` for any other model: of Whisper, say, this would be the decoder alone.
+    """
+    from transformers import AutoModelForCausalLM
 
     check_config(folder)
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    config = read_config(folder)
+    if config.is_encoder_decoder or type(config) not in AutoModelForCausalLM._model_mapping:
+        raise UnsupportedModelError(
+            f"{folder.name}: only causal language models are pruned from disk to disk, this is {config.model_type}; "
+            "--stream never prunes it in memory"
+        )
     with quiet(), _parameters_on_meta():
         return AutoModelForCausalLM.from_config(config, trust_remote_code=False).eval()
 

@@ -1,9 +1,5 @@
-"""Calibration and evaluation text for a model, as token ids of its own vocabulary.
+"""The reference language as a source: for models that use its tokenizer, with a known entropy."""
 
-Today there is one source: the reference language, for models that use its tokenizer.
-"""
-
-from dataclasses import dataclass
 from functools import cache
 from math import inf
 from pathlib import Path
@@ -13,23 +9,12 @@ from pruning.json_file import read_object
 from pruning.reference import Split, windows
 from pruning.reference.splits import SHORTEST_WINDOW
 from pruning.reference.vocabulary import TOKEN_IDS
+from pruning.texts.records import Text
 
 NO_TEXT = (
     "no text in this model's vocabulary: today only the reference language is there, for models with its tokenizer"
 )
 _CONTEXT_FIELDS = ("max_position_embeddings", "n_positions")
-
-
-@dataclass(frozen=True)
-class Text:
-    """Windows of token ids; the first token of each is given, the others are predicted.
-
-    `floor_nats_per_token` is the exact entropy of the text's source on these tokens; None = unknown.
-    """
-
-    windows: tuple[tuple[int, ...], ...]
-    text_hash: str
-    floor_nats_per_token: float | None
 
 
 def speaks_reference_language(folder: Path) -> bool:
