@@ -8,14 +8,16 @@ from pipeline.registry import Registry
 from pruning.adapters.parts import Adapter
 from pruning.methods.depth_angular import DEPTH_ANGULAR
 from pruning.methods.depth_last import DEPTH_LAST
-from pruning.methods.magnitude import MAGNITUDE, MAGNITUDE_2_4, MAGNITUDE_4_8
+from pruning.methods.magnitude import MAGNITUDE, MAGNITUDE_2_4, MAGNITUDE_4_8, MAGNITUDE_OWL, MAGNITUDE_SENSITIVITY
 from pruning.methods.magnitude_global import MAGNITUDE_GLOBAL
 from pruning.methods.mlp_maxmin import MLP_MAXMIN
 from pruning.methods.mlp_random import MLP_RANDOM
 from pruning.methods.random import RANDOM, RANDOM_2_4, RANDOM_4_8
 from pruning.methods.records import UNITS, Method, Pruned, PruningRequest, Removal, Scope
-from pruning.methods.sparsegpt import SPARSEGPT, SPARSEGPT_2_4, SPARSEGPT_4_8
-from pruning.methods.wanda import WANDA, WANDA_2_4, WANDA_4_8
+from pruning.methods.sparsegpt import SPARSEGPT, SPARSEGPT_2_4, SPARSEGPT_4_8, SPARSEGPT_OWL
+from pruning.methods.svd import SVD
+from pruning.methods.svd_activation import SVD_ACTIVATION
+from pruning.methods.wanda import WANDA, WANDA_2_4, WANDA_4_8, WANDA_OWL, WANDA_SENSITIVITY
 
 METHODS = Registry(
     "method",
@@ -26,17 +28,24 @@ METHODS = Registry(
         MAGNITUDE,
         MAGNITUDE_2_4,
         MAGNITUDE_4_8,
+        MAGNITUDE_OWL,
+        MAGNITUDE_SENSITIVITY,
         MAGNITUDE_GLOBAL,
         WANDA,
         WANDA_2_4,
         WANDA_4_8,
+        WANDA_OWL,
+        WANDA_SENSITIVITY,
         SPARSEGPT,
         SPARSEGPT_2_4,
         SPARSEGPT_4_8,
+        SPARSEGPT_OWL,
         DEPTH_LAST,
         DEPTH_ANGULAR,
         MLP_RANDOM,
         MLP_MAXMIN,
+        SVD,
+        SVD_ACTIVATION,
     ],
 )
 
@@ -92,7 +101,7 @@ def _weight_refusal(method: Method, adapter: Adapter) -> str | None:
     foreign = [name for stack in adapter.stacks for name in stack.foreign]
     if foreign:
         return f"looked for layers whose matrices are Linear, Conv1D or experts; found {', '.join(foreign[:3])} besides"
-    if method.calibrated and any(matrix.expert is not None for matrix in adapter.prunable):
+    if method.calibrated and method.reads_inputs and any(matrix.expert is not None for matrix in adapter.prunable):
         return "calibrates matrices that see every token; this model's experts are stacked and see some"
     uneven = next((matrix for matrix in adapter.prunable if matrix.inputs % method.group), None)
     if uneven:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pruning.adapters.parts import Projection
+from pruning.budgets import OWL
 from pruning.calibration.statistics import SecondMoment
 from pruning.errors import NotFiniteError
 from pruning.finite import check_finite
 from pruning.methods.records import Method, PruningRequest, Removal
 from pruning.methods.selection import FOUR_OF_EIGHT, TWO_OF_FOUR, Pattern, lowest, lowest_members, share_of
-from pruning.methods.weights import change_each_calibrated, rows_of, with_pattern
+from pruning.methods.weights import change_each_calibrated, rows_of, with_budget, with_pattern
 
 if TYPE_CHECKING:
     import torch
@@ -51,15 +52,17 @@ class InverseFactor:
 def remove_by_sparsegpt(request: PruningRequest, pattern: Pattern | None = None) -> Removal:
     """Zero weights and adjust the others, exactly floor(ratio * n) of every matrix or those of the pattern.
 
-    Ties by column, then by output. A weight of an input that is always 0 costs nothing and goes first.
+    The ratio is that of the layer. Ties by column, then by output. A weight of an input that is always 0 costs nothing
+    and goes first.
     """
 
     def change(weight: "torch.Tensor", matrix: Projection, factor: Factor) -> int:
         columns = rows_of(weight, matrix).T.float().contiguous()
         check_finite(columns, f"{matrix.path}.weight")
-        prune_columns(columns, factor, request.ratio, pattern)
+        ratio = request.ratio_of(matrix)
+        prune_columns(columns, factor, ratio, pattern)
         rows_of(weight, matrix).copy_(columns.T)
-        return share_of(request.ratio, matrix.size)
+        return share_of(ratio, matrix.size)
 
     return change_each_calibrated(request, InverseFactor, change)
 
@@ -173,3 +176,4 @@ SPARSEGPT = Method(
 )
 SPARSEGPT_2_4 = with_pattern(SPARSEGPT, TWO_OF_FOUR, lambda request: remove_by_sparsegpt(request, TWO_OF_FOUR))
 SPARSEGPT_4_8 = with_pattern(SPARSEGPT, FOUR_OF_EIGHT, lambda request: remove_by_sparsegpt(request, FOUR_OF_EIGHT))
+SPARSEGPT_OWL = with_budget(SPARSEGPT, OWL)

@@ -75,15 +75,19 @@ LLAMA = Found((4, 2, 8), gated=True, positions=("rotary",))
 WIDE = Found((4, 2, 16), gated=True, positions=("rotary",))
 BERT = Found(bias=True)
 # The methods that look at text, by scope.
-CALIBRATED_WEIGHTS = tuple(method.name for method in METHODS if method.calibrated and method.scope == "weight")
+CALIBRATED_WEIGHTS = tuple(
+    method.name for method in METHODS if method.calibrated and method.scope in ("weight", "factorisation")
+)
+# Those of them that look at the inputs of every matrix.
+READING_WEIGHTS = tuple(name for name in CALIBRATED_WEIGHTS if METHODS[name].reads_inputs)
 EXPERT_REFUSALS = {
-    **dict.fromkeys(CALIBRATED_WEIGHTS, "experts are stacked and see some"),
+    **dict.fromkeys(READING_WEIGHTS, "experts are stacked and see some"),
     "mlp-random": EXPERTS,
     "mlp-maxmin": EXPERTS,
 }
 UNCALIBRATED = {**dict.fromkeys(CALIBRATED_WEIGHTS, NO_TEXT_MODEL), "depth-angular": NO_TEXT_MODEL}
 # Matrices that read relative positions see no tokens to calibrate with.
-POSITION_REFUSALS = dict.fromkeys(CALIBRATED_WEIGHTS, "to leave padding out")
+POSITION_REFUSALS = dict.fromkeys(READING_WEIGHTS, "to leave padding out")
 DEPTH_REFUSALS = {
     **dict.fromkeys(CALIBRATED_WEIGHTS, "one stack"),
     "depth-last": "config cannot say|cannot build",

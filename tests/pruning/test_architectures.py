@@ -113,7 +113,9 @@ def test_methods_work_or_say_why_not(models: dict[str, Any], name: str, method: 
     assert not torch.equal(after, before) or after.numel() == 1
     by_neurons = METHODS[method].scope == "neuron"
     assert pruned.removal.physical == (METHODS[method].scope == "layer" or (by_neurons and not row.zeroed))
-    if not pruned.removal.physical:
+    if METHODS[method].scope == "factorisation":
+        assert numbers_in_factors(model) == pruned.removal.total - pruned.removal.removed
+    elif not pruned.removal.physical:
         assert zeros(model) >= pruned.removal.removed
     elif method in ("depth-last", "mlp-maxmin"):
         assert sum(parameter.numel() for parameter in model.parameters()) < weights
@@ -125,6 +127,15 @@ def test_methods_work_or_say_why_not(models: dict[str, Any], name: str, method: 
 
 def zeros(model: Any) -> int:
     return sum(int((matrix.weight(model) == 0).sum()) for matrix in inspect(model).prunable)
+
+
+def numbers_in_factors(model: Any) -> int:
+    """Return how many numbers the smallest factors of all matrices hold; a matrix of full rank has none."""
+    count = 0
+    for matrix in inspect(model).prunable:
+        rank = int(torch.linalg.matrix_rank(matrix.weight(model).detach().double(), rtol=1e-5))
+        count += min(rank * (matrix.inputs + matrix.outputs), matrix.size)
+    return count
 
 
 def test_magnitude_takes_the_smallest_of_each_expert(models: dict[str, Any]) -> None:

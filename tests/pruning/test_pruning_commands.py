@@ -15,6 +15,7 @@ from pruning.card import base_license
 from pruning.models import resolve, stored_dtype
 
 WEIGHTS = ("random", "magnitude", "wanda", "sparsegpt")
+BUDGETED = ("magnitude-owl", "wanda-owl", "sparsegpt-owl", "magnitude-sensitivity", "wanda-sensitivity")
 QUICK = ["--evaluation-windows", "4", "--calibration-windows", "4", "--latency-repeats", "1"]
 
 
@@ -132,7 +133,9 @@ def test_methods_and_inspect_list_everything(checkpoints: dict[str, Path]) -> No
     listed = [json.loads(line) for line in call("methods", "--json").stdout.splitlines()]
     assert {(row["name"], row["scope"]) for row in listed} == {
         *((f"{name}{pattern}", "weight") for name in WEIGHTS for pattern in ("", "-2:4", "-4:8")),
-        ("magnitude-global", "weight"),
+        *((name, "weight") for name in ("magnitude-global", *BUDGETED)),
+        ("svd", "factorisation"),
+        ("svd-activation", "factorisation"),
         ("depth-last", "layer"),
         ("depth-angular", "layer"),
         ("mlp-random", "neuron"),
