@@ -1,7 +1,7 @@
 """Other libraries in the same run, where they are installed (marker `peer`).
 
-    pip install --target /tmp/peers --no-deps torch-pruning==1.6.1
-    PYTHONPATH=/tmp/peers python -m pytest -m peer tests/pruning/test_peers.py
+pip install --target /tmp/peers --no-deps torch-pruning==1.6.1
+PYTHONPATH=/tmp/peers python -m pytest -m peer tests/pruning/test_peers.py
 """
 
 import copy
