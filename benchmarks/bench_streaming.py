@@ -17,23 +17,21 @@ LAYERS, WINDOWS, TOKENS = 22, 8, 256
 MOST_BYTES, MOST_RATIO = 2_500_000_000, 1.6
 
 
-def write_model(folder: Path, layers: int, *, hidden: int = 2048, vocabulary: int = 32000) -> int:
-    """Write a random llama in fp16, a shard a layer, and return the bytes of its weights."""
+def write_model(folder: Path, layers: int, *, hidden: int = 2048, vocabulary: int = 32000, **changes: Any) -> int:
+    """Write a random llama in fp16, a shard a layer, and return its bytes; `changes` go to the config."""
     import torch
     from transformers import LlamaConfig
 
     from pruning.streaming.skeleton import build_skeleton
     from pruning.streaming.stored import ShardWriter
 
-    config = LlamaConfig(
-        vocab_size=vocabulary,
-        hidden_size=hidden,
-        intermediate_size=11 * hidden // 4,
-        num_hidden_layers=layers,
-        num_attention_heads=hidden // 64,
-        num_key_value_heads=4,
-        architectures=["LlamaForCausalLM"],
-    )
+    shape: dict[str, Any] = {
+        "intermediate_size": 11 * hidden // 4,
+        "num_attention_heads": hidden // 64,
+        "num_key_value_heads": 4,
+        "architectures": ["LlamaForCausalLM"],
+    }
+    config = LlamaConfig(vocab_size=vocabulary, hidden_size=hidden, num_hidden_layers=layers, **(shape | changes))
     config.save_pretrained(folder)
     shapes = {name: each.shape for name, each in build_skeleton(folder).named_parameters()}
     parts: dict[str, list[str]] = {}

@@ -39,7 +39,7 @@ def model_card(
     """
     name = _code(base)
     removal = pruned.removal
-    kind = removal.where if removal.physical else f"{removal.where}; the files are as large as before"
+    kind = pruned.outcome + ("" if removal.physical else "; the files are as large as before")
     note = f"- note: {removal.note}\n" if removal.note else ""
     front = f"license: {license_name}\n" if license_name else ""
     return (

@@ -19,7 +19,7 @@ def methods_command(progress: Progress) -> None:
             word for word, needed in (("calibration text", method.calibrated), ("a seed", method.random)) if needed
         ]
         progress.result(
-            f"{method.name:<26} {method.scope:<7} {method.source:<42} needs {' and '.join(needs) or 'nothing'}",
+            f"{method.name:<26} {method.scope:<13} {method.source:<42} needs {' and '.join(needs) or 'nothing'}",
             name=method.name,
             version=method.version,
             scope=method.scope,

@@ -42,24 +42,39 @@ def change_layer_by_layer(
     Raises `UnsupportedModelError` when a matrix never reads a token and
     `NotFiniteError` when its inputs are not finite; the layers before it are changed then.
     """
+    _walk(request, make, change, readers, changes=True)
+
+
+def show_layer_by_layer(request: "PruningRequest", make: MakeStatistic[R], show: Change[R]) -> None:
+    """Do the same with layers that stay as they are, in one run a layer: what it answers while it is observed is what
+    the next one reads."""
+    _walk(request, make, show, all_matrices, changes=False)
+
+
+def _walk(
+    request: "PruningRequest", make: MakeStatistic[R], change: Change[R], readers: Readers, *, changes: bool
+) -> None:
     import torch
 
     texts = list(batches(request.windows))
     layers = request.adapter.layers
     stack = [request.model.get_submodule(layer.path) for layer in layers]
+    hold = request.layers.changing if changes else request.layers.reading
     with torch.no_grad(), HiddenStates(request.state_bytes) as states:
         calls: list[tuple[LayerCall, ...]] = []
         for index, (layer, module) in enumerate(zip(layers, stack, strict=True)):
-            with request.layers.changing(layer):
+            with hold(layer):
                 if index == 0:
                     calls = _first_calls(request, stack, texts, states)
                 observed = _Observed(readers(layer), make)
                 with _observing(request, observed), _experts_observed(request, layer, observed):
                     for place, text in enumerate(texts):
                         observed.begin(text)
-                        calls[place][index].run(module, states[place])
+                        leaving = calls[place][index].run(module, states[place])
+                        if not changes:
+                            states[place] = leaving
                 change(layer, observed.results())
-                if index + 1 < len(layers):
+                if changes and index + 1 < len(layers):
                     for place in range(len(texts)):
                         states[place] = calls[place][index].run(module, states[place])
 

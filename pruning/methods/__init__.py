@@ -12,7 +12,7 @@ from pruning.methods.experts import expert_gap
 from pruning.methods.experts_random import EXPERTS_RANDOM
 from pruning.methods.experts_use import EXPERTS_USE
 from pruning.methods.heads import HEAD_METHODS, merge_refusal
-from pruning.methods.magnitude import MAGNITUDE, MAGNITUDE_2_4, MAGNITUDE_4_8
+from pruning.methods.magnitude import MAGNITUDE, MAGNITUDE_2_4, MAGNITUDE_4_8, MAGNITUDE_OWL, MAGNITUDE_SENSITIVITY
 from pruning.methods.magnitude_global import MAGNITUDE_GLOBAL
 from pruning.methods.mlp_flap import MLP_FLAP
 from pruning.methods.mlp_l1 import MLP_L1
@@ -22,8 +22,10 @@ from pruning.methods.mlp_variance import MLP_VARIANCE
 from pruning.methods.mlp_wanda import MLP_WANDA
 from pruning.methods.random import RANDOM, RANDOM_2_4, RANDOM_4_8
 from pruning.methods.records import UNITS, Method, Pruned, PruningRequest, Removal, Scope
-from pruning.methods.sparsegpt import SPARSEGPT, SPARSEGPT_2_4, SPARSEGPT_4_8
-from pruning.methods.wanda import WANDA, WANDA_2_4, WANDA_4_8
+from pruning.methods.sparsegpt import SPARSEGPT, SPARSEGPT_2_4, SPARSEGPT_4_8, SPARSEGPT_OWL
+from pruning.methods.svd import SVD
+from pruning.methods.svd_activation import SVD_ACTIVATION
+from pruning.methods.wanda import WANDA, WANDA_2_4, WANDA_4_8, WANDA_OWL, WANDA_SENSITIVITY
 
 METHODS = Registry(
     "method",
@@ -34,13 +36,18 @@ METHODS = Registry(
         MAGNITUDE,
         MAGNITUDE_2_4,
         MAGNITUDE_4_8,
+        MAGNITUDE_OWL,
+        MAGNITUDE_SENSITIVITY,
         MAGNITUDE_GLOBAL,
         WANDA,
         WANDA_2_4,
         WANDA_4_8,
+        WANDA_OWL,
+        WANDA_SENSITIVITY,
         SPARSEGPT,
         SPARSEGPT_2_4,
         SPARSEGPT_4_8,
+        SPARSEGPT_OWL,
         DEPTH_LAST,
         DEPTH_ANGULAR,
         MLP_RANDOM,
@@ -52,6 +59,8 @@ METHODS = Registry(
         EXPERTS_RANDOM,
         EXPERTS_USE,
         *HEAD_METHODS,
+        SVD,
+        SVD_ACTIVATION,
     ],
 )
 

@@ -1,8 +1,9 @@
 """Smallest weights first, each matrix for itself (Han et al. 2015, arXiv 1506.02626)."""
 
+from pruning.budgets import OWL, SENSITIVITY
 from pruning.methods.records import Method, PruningRequest, Removal
 from pruning.methods.selection import FOUR_OF_EIGHT, TWO_OF_FOUR, Pattern, lowest
-from pruning.methods.weights import remove_from_groups, remove_weights, with_pattern
+from pruning.methods.weights import remove_from_groups, remove_weights, with_budget, with_pattern
 
 
 def remove_smallest_weights(request: PruningRequest) -> Removal:
@@ -20,3 +21,5 @@ MAGNITUDE = Method(
 )
 MAGNITUDE_2_4 = with_pattern(MAGNITUDE, TWO_OF_FOUR, lambda request: _remove_from_groups(request, TWO_OF_FOUR))
 MAGNITUDE_4_8 = with_pattern(MAGNITUDE, FOUR_OF_EIGHT, lambda request: _remove_from_groups(request, FOUR_OF_EIGHT))
+MAGNITUDE_OWL = with_budget(MAGNITUDE, OWL)
+MAGNITUDE_SENSITIVITY = with_budget(MAGNITUDE, SENSITIVITY)

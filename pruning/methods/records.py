@@ -1,10 +1,10 @@
 """What a pruning method is, what it is asked, and what it answers."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from pruning.adapters.parts import Adapter
+from pruning.adapters.parts import Adapter, Projection
 from pruning.calibration.access import IN_MEMORY, LayerAccess
 from pruning.calibration.states import STATE_BYTES
 
@@ -23,13 +23,20 @@ UNITS: dict[Scope, str] = {
 }
 
 
+# What may lie where removed units were, when the shape stays.
+ZEROS = "set to zero"
+COPIES = "overwritten by copies of kept ones"
+LOW_RANK = "left to dense matrices of low rank"
+
+
 @dataclass(frozen=True)
 class PruningRequest:
     """One model to prune in place.
 
     `ratio` is the share of the scope's units to remove, in (0, 1). `windows` are token ids of calibration text, each
     window one or more tokens; empty for methods that need none. `layers` brings a layer's weights into memory for as
-    long as it is worked on; hidden states over `state_bytes` wait on disk.
+    long as it is worked on; hidden states over `state_bytes` wait on disk. `layer_ratios` is the budget of methods on
+    weights: by path of a layer its own ratio, in [0, 1); the others have `ratio`.
     """
 
     model: "PreTrainedModel"
@@ -39,14 +46,20 @@ class PruningRequest:
     seed: int
     layers: LayerAccess = IN_MEMORY
     state_bytes: int = STATE_BYTES
+    layer_ratios: Mapping[str, float] = field(default_factory=dict)
+
+    def ratio_of(self, matrix: Projection) -> float:
+        """Return the share of a matrix's weights to remove: its layer's, where the budget names the layer."""
+        own = (ratio for layer, ratio in self.layer_ratios.items() if matrix.path.startswith(f"{layer}."))
+        return next(own, self.ratio)
 
 
 @dataclass(frozen=True)
 class Removal:
-    """What a method removed, of `total` units. `physical`: the parameters are gone, not zero.
+    """What a method removed, of `total` units. `physical`: the parameters are gone; else `left` says what is there.
 
     `layers` are indices in the dense stack; `neurons` indices for each layer, `experts` for each layer that has some;
-    `heads` query heads for each attention. `copies`: what was removed holds copies of what was kept, not zeros.
+    `heads` query heads for each attention.
     """
 
     removed: int
@@ -57,14 +70,7 @@ class Removal:
     experts: tuple[tuple[int, ...], ...] = ()
     note: str = ""
     heads: tuple[tuple[int, ...], ...] = ()
-    copies: bool = False
-
-    @property
-    def where(self) -> str:
-        """Return what lies where removed units were."""
-        if self.physical:
-            return "removed physically"
-        return "overwritten by copies of kept ones" if self.copies else "set to zero"
+    left: str = ZEROS
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,8 @@ class Method:
     """A pruning method. `source` is the paper or the reason; a greater `version` makes finished experiments stale.
 
     `random`: the seed matters. `calibrated`: it looks at text. `fixed_ratio` is the only ratio that the method knows;
-    None = any. The inputs of every matrix must be a multiple of `group`.
+    None = any. The inputs of every matrix must be a multiple of `group`. `whole_model`: it
+    needs all weights in memory, whatever its scope.
     """
 
     name: str
@@ -84,6 +91,7 @@ class Method:
     function: Callable[[PruningRequest], Removal]
     fixed_ratio: float | None = None
     group: int = 1
+    whole_model: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,10 +110,15 @@ class Pruned:
         """Return the share of the scope's units that were removed, in [0, 1)."""
         return self.removal.removed / self.removal.total
 
+    @property
+    def outcome(self) -> str:
+        """Return what became of what was removed, in words."""
+        return "removed physically" if self.removal.physical else self.removal.left
+
     def sentence(self) -> str:
         """Return what was removed, for people."""
         removal = self.removal
-        how = "" if removal.physical else f" ({removal.where})"
+        how = "" if removal.physical else f" ({self.outcome})"
         which = f": {', '.join(map(str, removal.layers))}" if removal.layers else ""
         note = f"; {removal.note}" if removal.note else ""
         return (

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pruning.adapters.parts import Projection
+from pruning.budgets import OWL, SENSITIVITY
 from pruning.calibration.statistics import SquaredNorm
 from pruning.methods.records import Method, PruningRequest, Removal
 from pruning.methods.selection import (
@@ -13,7 +14,7 @@ from pruning.methods.selection import (
     lowest_in_rows,
     share_of,
 )
-from pruning.methods.weights import change_each_calibrated, rows_of, set_to_zero, with_pattern
+from pruning.methods.weights import change_each_calibrated, rows_of, set_to_zero, with_budget, with_pattern
 
 if TYPE_CHECKING:
     import torch
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 def remove_by_wanda(request: PruningRequest, pattern: Pattern | None = None) -> Removal:
     """Zero the weights of smallest |W_ij| * ||X_j||_2 of every output, X over all calibration tokens; ties by index.
 
-    Exactly floor(ratio * inputs) of every output, or those of the pattern.
+    Exactly floor(ratio * inputs) of every output, the ratio that of the layer, or those of the pattern.
     """
 
     def change(weight: "torch.Tensor", matrix: Projection, squared_norm: "torch.Tensor") -> int:
-        mask = wanda_mask(rows_of(weight, matrix), squared_norm, request.ratio, pattern, matrix.path)
+        ratio = request.ratio_of(matrix)
+        mask = wanda_mask(rows_of(weight, matrix), squared_norm, ratio, pattern, matrix.path)
         set_to_zero(weight, rows_of(mask, matrix))
-        count = share_of(request.ratio, matrix.inputs)
-        return matrix.outputs * count
+        return matrix.outputs * share_of(ratio, matrix.inputs)
 
     return change_each_calibrated(request, SquaredNorm, change)
 
@@ -47,3 +48,5 @@ def wanda_mask(
 WANDA = Method("wanda", 1, "arXiv 2306.11695", "weight", calibrated=True, random=False, function=remove_by_wanda)
 WANDA_2_4 = with_pattern(WANDA, TWO_OF_FOUR, lambda request: remove_by_wanda(request, TWO_OF_FOUR))
 WANDA_4_8 = with_pattern(WANDA, FOUR_OF_EIGHT, lambda request: remove_by_wanda(request, FOUR_OF_EIGHT))
+WANDA_OWL = with_budget(WANDA, OWL)
+WANDA_SENSITIVITY = with_budget(WANDA, SENSITIVITY)

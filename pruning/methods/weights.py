@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from pruning.adapters.parts import Projection
+from pruning.budgets import Budget
 from pruning.calibration.layerwise import MakeStatistic, change_layer_by_layer
 from pruning.methods.records import Method, PruningRequest, Removal
 from pruning.methods.selection import Pattern, lowest_in_groups, share_of
@@ -28,10 +29,13 @@ _ROWS = 64
 
 
 def remove_weights(request: PruningRequest, choose: Choice) -> Removal:
-    """Set exactly floor(ratio * n) weights of every matrix to zero; one that is zero already can be among them."""
+    """Set exactly floor(ratio * n) weights of every matrix to zero, the ratio that of its layer.
+
+    One that is zero already can be among them.
+    """
 
     def change(weight: "torch.Tensor", matrix: Projection) -> int:
-        count = share_of(request.ratio, matrix.size)
+        count = share_of(request.ratio_of(matrix), matrix.size)
         set_to_zero(weight, choose(weight, matrix, count).view_as(weight))
         return count
 
@@ -83,6 +87,23 @@ def with_pattern(method: Method, pattern: Pattern, function: Callable[[PruningRe
         function=function,
         fixed_ratio=pattern.ratio,
         group=pattern.group,
+    )
+
+
+def with_budget(method: Method, budget: Budget) -> Method:
+    """Return a method on weights whose layers lose different shares, under a name of its own."""
+
+    def prune(request: PruningRequest) -> Removal:
+        ratios = budget.function(method.function, request)
+        return method.function(replace(request, layer_ratios=ratios))
+
+    return replace(
+        method,
+        name=f"{method.name}-{budget.name}",
+        source=f"{method.source}; {budget.source}",
+        function=prune,
+        calibrated=True,
+        whole_model=budget.whole_model,
     )
 
 

@@ -104,16 +104,17 @@ def prune_checkpoint(
 
     In memory are one layer, what is no layer (embeddings, norms, head) and the hidden states, so the model may be
     larger than the memory of the machine or of the device. What is written has the dtypes that were stored. Raises
-    `UsageError` and `PruningError` as `prune` does, and `UnsupportedModelError` for a method that removes anything but
-    single weights.
+    `UsageError` and `PruningError` as `prune` does, and `UnsupportedModelError` for a method that changes shapes or
+    runs the model to its end.
     """
     from safetensors import SafetensorError
 
     record = METHODS[method]
     check_method_ratio(record, ratio)
     check_output(output, overwrite=overwrite)
-    if record.scope != "weight":
-        raise UnsupportedModelError(f"{method}: removes {record.scope}s, which needs the whole model in memory")
+    if record.scope not in ("weight", "factorisation") or record.whole_model:
+        what = "runs the model to its end" if record.whole_model else f"removes {record.scope}s"
+        raise UnsupportedModelError(f"{method}: {what}, which needs the whole model in memory")
     windows = tuple(tuple(window) for window in calibration)
     try:
         with workspace(output) as place:

@@ -208,6 +208,20 @@ def test_sparsegpt_equals_exact_sequential_obs_with_its_mask(pattern: Pattern | 
         assert float(costs[mask[:, :128]].max()) < float(costs[~mask[:, :128]].min())
 
 
+def test_the_factor_equals_the_dense_one_when_it_is_made_by_halves() -> None:
+    """301 inputs: halved twice, unevenly; U is the upper Cholesky factor of the damped Hessian's inverse."""
+    tokens = torch.randn(600, 301, generator=torch.Generator().manual_seed(6))
+    hessian = (tokens.T @ tokens).double()
+    damped = hessian + 0.01 * hessian.diagonal().mean() * torch.eye(301)
+    expected = torch.linalg.cholesky(torch.linalg.inv(damped), upper=True)
+    found = inverse_factor(hessian.float(), "test").upper
+    torch.testing.assert_close(found.double(), expected, rtol=1e-3, atol=1e-6)
+    broken = hessian.float()
+    broken[3, 200] = broken[200, 3] = 1e6
+    with pytest.raises(NotFiniteError, match="test: the second moment of its inputs is not positive definite"):
+        inverse_factor(broken, "test")
+
+
 def test_sparsegpt_leaves_a_smaller_error_than_wanda_and_magnitude(model: Any, windows: Any) -> None:
     """Of every matrix of the first layer, whose inputs pruning does not change before its turn."""
     dense = copy.deepcopy(model)

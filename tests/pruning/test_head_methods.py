@@ -20,6 +20,7 @@ from pruning.methods.heads.observe import see_mixed
 from pruning.methods.heads.physical import why_not_physical
 from pruning.methods.heads.plan import balanced_cells, places_of
 from pruning.methods.heads.signatures import head_importance
+from pruning.methods.records import COPIES
 from pruning.models import empty_model, load_model
 from tests.pruning.architectures import GROUPED, build_tiny
 from tests.pruning.head_models import WIDE_GROUPS, WINDOWS, answer, build, request_of
@@ -115,7 +116,7 @@ def test_merging_equals_duplicating_with_fewer_parameters(shape: str) -> None:
     first = prune(copied, "heads-balanced-duplicate", ratio, calibration=WINDOWS).removal
     second = prune(merged, "heads-balanced-merge", ratio, calibration=WINDOWS).removal
     assert first.heads == second.heads
-    assert (first.physical, first.copies, second.physical, second.copies) == (False, True, True, False)
+    assert (first.physical, first.left, second.physical) == (False, COPIES, True)
     assert torch.allclose(answer(merged), answer(copied), atol=1e-5)
     assert count(merged) < weights == count(copied)
 
@@ -141,8 +142,7 @@ def test_merging_equals_duplicating_in_the_old_shape(name: str) -> None:
 def test_a_duplicate_mixes_the_same_values_as_a_kept_head(name: str, method: str) -> None:
     model = build_tiny(name)
     removal = prune(model, method, 0.5, calibration=WINDOWS).removal
-    assert removal.copies
-    assert "copies of kept" in f"({removal.where})"
+    assert removal.left == COPIES
     attentions = [place.attention for place in places_of(inspect(model).main)]
     mixed: dict[int, torch.Tensor] = {}
     see_mixed(model, attentions, WINDOWS[:1], lambda index, states: mixed.update({index: states}))

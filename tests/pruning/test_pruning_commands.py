@@ -21,6 +21,7 @@ HEADS = (
     "control-duplicate",
 )
 WEIGHTS = ("random", "magnitude", "wanda", "sparsegpt")
+BUDGETED = ("magnitude-owl", "wanda-owl", "sparsegpt-owl", "magnitude-sensitivity", "wanda-sensitivity")
 QUICK = ["--evaluation-windows", "4", "--calibration-windows", "4", "--latency-repeats", "1"]
 
 
@@ -138,7 +139,9 @@ def test_methods_and_inspect_list_everything(checkpoints: dict[str, Path]) -> No
     listed = [json.loads(line) for line in call("methods", "--json").stdout.splitlines()]
     assert {(row["name"], row["scope"]) for row in listed} == {
         *((f"{name}{pattern}", "weight") for name in WEIGHTS for pattern in ("", "-2:4", "-4:8")),
-        ("magnitude-global", "weight"),
+        *((name, "weight") for name in ("magnitude-global", *BUDGETED)),
+        ("svd", "factorisation"),
+        ("svd-activation", "factorisation"),
         ("depth-last", "layer"),
         ("depth-angular", "layer"),
         *((f"mlp-{name}", "neuron") for name in ("random", "maxmin", "l1", "variance", "wanda", "flap")),

@@ -14,7 +14,7 @@ from pruning.methods.heads.parameters import (
 )
 from pruning.methods.heads.physical import remove_physically, why_not_physical
 from pruning.methods.heads.plan import HeadPlan
-from pruning.methods.records import PruningRequest, Removal
+from pruning.methods.records import COPIES, ZEROS, PruningRequest, Removal
 
 # Positions that differ by head and are no parameter of it: a head at another index, or a copy, computes another thing.
 POSITIONS_BY_HEAD = ("alibi", "relative")
@@ -41,7 +41,7 @@ def duplicate(request: PruningRequest, plans: Sequence[HeadPlan]) -> Removal:
     _duplicate(request, plans)
     positions = positions_by_head(plan.place.stack for plan in plans)
     note = f"copies keep the {positions} positions of their own index, so they are no exact twins" if positions else ""
-    return _removal(plans, copies=True, note=note)
+    return _removal(plans, left=COPIES, note=note)
 
 
 def merge(request: PruningRequest, plans: Sequence[HeadPlan]) -> Removal:
@@ -114,7 +114,7 @@ def _check_extras(request: PruningRequest, plans: Sequence[HeadPlan]) -> None:
         list(extra_parts(request.model, plan.place.attention, plan.removed, plan.lost_groups))
 
 
-def _removal(plans: Sequence[HeadPlan], *, physical: bool = False, copies: bool = False, note: str = "") -> Removal:
+def _removal(plans: Sequence[HeadPlan], *, physical: bool = False, left: str = ZEROS, note: str = "") -> Removal:
     heads = tuple(plan.removed for plan in plans)
     total = sum(plan.place.attention.heads for plan in plans)
-    return Removal(sum(map(len, heads)), total, physical=physical, heads=heads, copies=copies, note=note)
+    return Removal(sum(map(len, heads)), total, physical=physical, heads=heads, left=left, note=note)
