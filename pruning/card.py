@@ -32,7 +32,7 @@ def model_card(
     """Return the card: base, method, ratio asked and achieved, and the measured numbers before and after."""
     name = printable(base, 200).replace("`", "'")
     removal = pruned.removal
-    kind = "removed physically" if removal.physical else "set to zero; the files are as large as before"
+    kind = "removed physically" if removal.physical else f"{removal.left}; the files are as large as before"
     note = f"- note: {removal.note}\n" if removal.note else ""
     front = f"license: {license_name}\n" if license_name else ""
     return (

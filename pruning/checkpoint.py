@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +73,7 @@ def write_weights(model: "PreTrainedModel", folder: Path, dtype: "torch.dtype") 
     Pruning only drops values or makes them zero, so a model that was read from fp16 goes back to fp16 without rounding.
     """
     with quiet():
-        model.save_pretrained(folder, state_dict=_cast(model.state_dict(), dtype))
+        model.save_pretrained(folder, state_dict=_cast(model.state_dict(), dtype, _tied(model)))
     loaded = model.config.dtype
     model.config.dtype = dtype
     model.config.save_pretrained(folder)
@@ -106,14 +106,27 @@ def check_reload(model: "PreTrainedModel", folder: Path) -> None:
         )
 
 
-def _cast(state: dict[str, "torch.Tensor"], dtype: "torch.dtype") -> dict[str, "torch.Tensor"]:
-    """Convert floating tensors; tensors that share memory (tied weights) still do afterwards."""
+def _cast(
+    state: dict[str, "torch.Tensor"], dtype: "torch.dtype", tied: Collection[str]
+) -> dict[str, "torch.Tensor"]:
+    """Convert floating tensors; those in `tied` that share memory still do afterwards, of others each is a copy.
+
+    What shares memory is stored once, and read back only under the names that the model's class ties.
+    """
     converted: dict[tuple[int, Sequence[int]], torch.Tensor] = {}
-    for tensor in state.values():
+    stored = {}
+    for name, tensor in state.items():
         key = (tensor.data_ptr(), tuple(tensor.shape))
-        if key not in converted:
+        again = key in converted
+        if not again:
             converted[key] = tensor.to(dtype) if tensor.is_floating_point() else tensor
-    return {name: converted[tensor.data_ptr(), tuple(tensor.shape)] for name, tensor in state.items()}
+        stored[name] = converted[key].clone() if again and name not in tied else converted[key]
+    return stored
+
+
+def _tied(model: "PreTrainedModel") -> set[str]:
+    """Return the names of parameters that transformers ties when it reads a checkpoint."""
+    return {name for pair in model.all_tied_weights_keys.items() for name in pair}
 
 
 def copy_tokenizer(base: Path, folder: Path) -> None:

@@ -7,13 +7,20 @@ from pipeline.errors import UsageError
 from pipeline.registry import Registry
 from pruning.adapters.parts import Adapter
 from pruning.methods.depth_angular import DEPTH_ANGULAR
+from pruning.methods.depth_angular_healed import DEPTH_ANGULAR_HEALED
+from pruning.methods.depth_blocks import DEPTH_ANGULAR_MEAN, DEPTH_LINEAR, DEPTH_MAGNITUDE
+from pruning.methods.depth_greedy import DEPTH_GREEDY
 from pruning.methods.depth_last import DEPTH_LAST
+from pruning.methods.depth_last_but_final import DEPTH_LAST_BUT_FINAL
+from pruning.methods.depth_random import DEPTH_RANDOM
+from pruning.methods.depth_scattered import DEPTH_ANGULAR_SCATTERED, DEPTH_BI
 from pruning.methods.magnitude import MAGNITUDE, MAGNITUDE_2_4, MAGNITUDE_4_8
 from pruning.methods.magnitude_global import MAGNITUDE_GLOBAL
 from pruning.methods.mlp_maxmin import MLP_MAXMIN
 from pruning.methods.mlp_random import MLP_RANDOM
 from pruning.methods.random import RANDOM, RANDOM_2_4, RANDOM_4_8
 from pruning.methods.records import UNITS, Method, Pruned, PruningRequest, Removal, Scope
+from pruning.methods.sharing import SHARE_ANGULAR, SHARE_RANDOM
 from pruning.methods.sparsegpt import SPARSEGPT, SPARSEGPT_2_4, SPARSEGPT_4_8
 from pruning.methods.wanda import WANDA, WANDA_2_4, WANDA_4_8
 
@@ -34,7 +41,18 @@ METHODS = Registry(
         SPARSEGPT_2_4,
         SPARSEGPT_4_8,
         DEPTH_LAST,
+        DEPTH_LAST_BUT_FINAL,
+        DEPTH_RANDOM,
         DEPTH_ANGULAR,
+        DEPTH_ANGULAR_MEAN,
+        DEPTH_MAGNITUDE,
+        DEPTH_LINEAR,
+        DEPTH_BI,
+        DEPTH_ANGULAR_SCATTERED,
+        DEPTH_GREEDY,
+        DEPTH_ANGULAR_HEALED,
+        SHARE_RANDOM,
+        SHARE_ANGULAR,
         MLP_RANDOM,
         MLP_MAXMIN,
     ],
@@ -124,11 +142,13 @@ def _head_refusal(_: Method, adapter: Adapter) -> str | None:
     return None
 
 
-def _layer_refusal(_: Method, adapter: Adapter) -> str | None:
+def _layer_refusal(method: Method, adapter: Adapter) -> str | None:
     if adapter.main.shares_layers:
         return (
             f"the {adapter.main.declared_layers} layers of {adapter.stack} share the weights of {len(adapter.layers)}"
         )
+    if method.next_token and adapter.main.kind != "decoder":
+        return f"measures how the next token is predicted; {adapter.model_class} does not predict it"
     return "needs at least two layers" if len(adapter.layers) < 2 else None
 
 

@@ -42,7 +42,8 @@ class PruningRequest:
 
 @dataclass(frozen=True)
 class Removal:
-    """What a method removed, of `total` units. `physical`: the parameters are gone, not zero.
+    """What a method removed, of `total` units. `physical`: the parameters are gone; otherwise `left` says what is there
+    in their place.
 
     `layers` are indices in the dense stack; `neurons` indices for each layer.
     """
@@ -53,6 +54,7 @@ class Removal:
     layers: tuple[int, ...] = ()
     neurons: tuple[tuple[int, ...], ...] = ()
     note: str = ""
+    left: str = "set to zero"
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class Method:
     """A pruning method. `source` is the paper or the reason; a greater `version` makes finished experiments stale.
 
     `random`: the seed matters. `calibrated`: it looks at text. `fixed_ratio` is the only ratio that the method knows;
-    None = any. The inputs of every matrix must be a multiple of `group`.
+    None = any. The inputs of every matrix must be a multiple of `group`. `next_token`: it measures how well the model
+    predicts the next token.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Method:
     function: Callable[[PruningRequest], Removal]
     fixed_ratio: float | None = None
     group: int = 1
+    next_token: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Pruned:
     def sentence(self) -> str:
         """Return what was removed, for people."""
         removal = self.removal
-        how = "" if removal.physical else " (set to zero)"
+        how = "" if removal.physical else f" ({removal.left})"
         which = f": {', '.join(map(str, removal.layers))}" if removal.layers else ""
         note = f"; {removal.note}" if removal.note else ""
         return (

@@ -1,6 +1,6 @@
 """Tiny models of many types with what there is to find in each, written by hand from their configs and code."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pruning.methods import METHODS
@@ -76,19 +76,29 @@ WIDE = Found((4, 2, 16), gated=True, positions=("rotary",))
 BERT = Found(bias=True)
 # The methods that look at text, by scope.
 CALIBRATED_WEIGHTS = tuple(method.name for method in METHODS if method.calibrated and method.scope == "weight")
+# The methods on layers: those that share them, those that take them out, those that look at text.
+LAYERS = tuple(method.name for method in METHODS if method.scope == "layer")
+SHARING = tuple(name for name in LAYERS if name.startswith("share-"))
+CUTTING = tuple(name for name in LAYERS if name not in SHARING)
+CALIBRATED_LAYERS = tuple(method.name for method in METHODS if method.calibrated and method.scope == "layer")
+NEXT_TOKEN = tuple(method.name for method in METHODS if method.next_token)
 EXPERT_REFUSALS = {
     **dict.fromkeys(CALIBRATED_WEIGHTS, "experts are stacked and see some"),
     "mlp-random": EXPERTS,
     "mlp-maxmin": EXPERTS,
 }
-UNCALIBRATED = {**dict.fromkeys(CALIBRATED_WEIGHTS, NO_TEXT_MODEL), "depth-angular": NO_TEXT_MODEL}
+UNCALIBRATED = dict.fromkeys((*CALIBRATED_WEIGHTS, *CALIBRATED_LAYERS), NO_TEXT_MODEL)
 # Matrices that read relative positions see no tokens to calibrate with.
 POSITION_REFUSALS = dict.fromkeys(CALIBRATED_WEIGHTS, "to leave padding out")
 DEPTH_REFUSALS = {
-    **dict.fromkeys(CALIBRATED_WEIGHTS, "one stack"),
-    "depth-last": "config cannot say|cannot build",
-    "depth-angular": "config cannot say|one stack",
+    **dict.fromkeys(CUTTING, "config cannot say|cannot build"),
+    **UNCALIBRATED,
 }
+
+
+def _but(refused: dict[str, str], *names: str) -> dict[str, str]:
+    """Return the refusals but those of some methods, which here take a layer that can go."""
+    return {name: why for name, why in refused.items() if name not in names}
 
 
 def _mixture(count: int, width: int, shared: int | None = None, bias: bool = False) -> Found:
@@ -156,7 +166,7 @@ ARCHITECTURES = {
         "GPTNeoXJapaneseForCausalLM",
         {"decoder": Found((4, 4, 8), "interleaved", width=64, positions=("rotary",))},
         tied=True,
-        refused={"depth-last": "attention.dense_bias", "depth-angular": "attention.dense_bias"},
+        refused=_but(dict.fromkeys(LAYERS, "attention.dense_bias"), "depth-last-but-final", "depth-greedy"),
         zeroed=True,
     ),
     "gpt_neo": Architecture(
@@ -370,7 +380,7 @@ ARCHITECTURES = {
         "AlbertForMaskedLM",
         {"encoder": Found(bias=True, layers=1)},
         tied=True,
-        refused={"depth-last": "share the weights of 1", "depth-angular": "share the weights of 1"},
+        refused=dict.fromkeys(LAYERS, "share the weights of 1"),
     ),
     "modernbert": Architecture(
         "modernbert",
@@ -378,6 +388,7 @@ ARCHITECTURES = {
         "ModernBertForMaskedLM",
         {"encoder": Found((4, 4, 8), "fused", gated=True, fused_mlp=True, positions=("rotary",))},
         tied=True,
+        refused=dict.fromkeys(("depth-last-but-final", *SHARING), "attn_norm"),
     ),
     "vit": Architecture("vit", PICTURE, "ViTForImageClassification", {"encoder": BERT}, refused=UNCALIBRATED),
     "dinov2": Architecture(
@@ -397,7 +408,7 @@ ARCHITECTURES = {
             "decoder": Found(positions=("relative",), cross=True, layers=3),
         },
         tied=True,
-        refused=UNCALIBRATED,
+        refused={**UNCALIBRATED, "share-random": "relative_attention_bias"},
     ),
     "mt5": Architecture(
         "mt5",
@@ -408,7 +419,10 @@ ARCHITECTURES = {
             "decoder": Found(gated=True, positions=("relative",), cross=True),
         },
         tied=True,
-        refused=UNCALIBRATED,
+        refused={
+            **UNCALIBRATED,
+            **dict.fromkeys(("depth-last-but-final", "share-random"), "relative_attention_bias"),
+        },
     ),
     "bart": Architecture(
         "bart",
@@ -471,6 +485,16 @@ ARCHITECTURES = {
         refused=UNCALIBRATED,
     ),
 }
+
+
+def _with_next_token(row: Architecture) -> Architecture:
+    """A model without a decoder also refuses what measures the prediction of the next token."""
+    if "decoder" in row.stacks:
+        return row
+    return replace(row, refused={**dict.fromkeys(NEXT_TOKEN, "next token"), **row.refused})
+
+
+ARCHITECTURES = {name: _with_next_token(row) for name, row in ARCHITECTURES.items()}
 
 
 def build_tiny(name: str) -> Any:

@@ -111,12 +111,14 @@ def test_methods_work_or_say_why_not(models: dict[str, Any], name: str, method: 
     pruned = prune(model, method, METHODS[method].fixed_ratio or 0.25, calibration=WINDOWS)
     after = answer(model)
     assert not torch.equal(after, before) or after.numel() == 1
-    by_neurons = METHODS[method].scope == "neuron"
-    assert pruned.removal.physical == (METHODS[method].scope == "layer" or (by_neurons and not row.zeroed))
-    if not pruned.removal.physical:
-        assert zeros(model) >= pruned.removal.removed
-    elif method in ("depth-last", "mlp-maxmin"):
+    by_neurons, shared = METHODS[method].scope == "neuron", method.startswith("share-")
+    cut = METHODS[method].scope == "layer" and not shared
+    assert pruned.removal.physical == (cut or (by_neurons and not row.zeroed))
+    if pruned.removal.physical or shared:
         assert sum(parameter.numel() for parameter in model.parameters()) < weights
+    else:
+        assert zeros(model) >= pruned.removal.removed
+    if pruned.removal.physical and method in ("depth-last", "mlp-maxmin") or method == "share-random":
         save_checkpoint(model, tmp_path, tmp_path / "saved", dtype=torch.float32, card="")
         loaded = load_model(tmp_path / "saved")
         assert type(loaded) is type(model)
