@@ -49,12 +49,14 @@ def save_checkpoint(
 ) -> None:
     """Save weights in `dtype`, config, generation config, the base's tokenizer files and a model card.
 
-    Written beside `folder`, read back, compared with the model in memory, and only then renamed. Raises `UsageError`
+    The model in memory is rounded to `dtype` too. Written beside `folder`, read back, compared with the model in
+    memory, and only then renamed. Raises `UsageError`
     when the folder cannot be written and `UnsupportedModelError` when what transformers reads back is another model.
     """
     from safetensors import SafetensorError
 
     check_output(folder, overwrite=overwrite)
+    round_weights(model, dtype)
     try:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".arborist-") as place:
             draft = Path(place) / "checkpoint"
@@ -68,10 +70,7 @@ def save_checkpoint(
 
 
 def write_weights(model: "PreTrainedModel", folder: Path, dtype: "torch.dtype") -> None:
-    """Write weights in `dtype`, config and generation config.
-
-    Pruning only drops values or makes them zero, so a model that was read from fp16 goes back to fp16 without rounding.
-    """
+    """Write weights in `dtype`, config and generation config; what a method changed is rounded there."""
     with quiet():
         model.save_pretrained(folder, state_dict=_cast(model.state_dict(), dtype, _tied(model)))
     loaded = model.config.dtype
@@ -82,6 +81,19 @@ def write_weights(model: "PreTrainedModel", folder: Path, dtype: "torch.dtype") 
     readers = (folder / "config.json").stat().st_mode
     for weights in folder.glob("*.safetensors"):
         weights.chmod(readers)
+
+
+def round_weights(model: "PreTrainedModel", dtype: "torch.dtype") -> None:
+    """Round what is stored of a model to `dtype`, in memory; the tensors keep their own dtype.
+
+    What was read from fp16 and is left as it was needs no rounding; what a method computed anew does.
+    """
+    import torch
+
+    with torch.no_grad():
+        for tensor in model.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(tensor.to(dtype))
 
 
 def measured_bytes(model: "PreTrainedModel", dtype: "torch.dtype") -> int:

@@ -38,12 +38,13 @@ def prune_command(
 
     from pruning import prune
     from pruning.card import base_license, model_card
-    from pruning.checkpoint import save_checkpoint
+    from pruning.checkpoint import round_weights, save_checkpoint
     from pruning.models import load_model, stored_dtype
 
     dense = load_model(base.folder)
     model = copy.deepcopy(dense)
     pruned = prune(model, method, ratio, calibration=calibration.windows if calibration else (), seed=settings.seed)
+    round_weights(model, stored_dtype(base.folder))
     before = _measure(dense, None, base, evaluation, settings)
     after = _measure(model, dense, base, evaluation, settings)
     card = model_card(base.name, base_license(base.folder), pruned, before, after)

@@ -15,6 +15,10 @@ from pruning.card import base_license
 from pruning.models import resolve, stored_dtype
 
 WEIGHTS = ("random", "magnitude", "wanda", "sparsegpt")
+DEPTH = (
+    "last", "last-but-final", "random", "angular", "angular-mean", "magnitude", "linear", "bi", "angular-scattered",
+    "greedy", "angular-healed",
+)  # fmt: skip
 QUICK = ["--evaluation-windows", "4", "--calibration-windows", "4", "--latency-repeats", "1"]
 
 
@@ -133,8 +137,8 @@ def test_methods_and_inspect_list_everything(checkpoints: dict[str, Path]) -> No
     assert {(row["name"], row["scope"]) for row in listed} == {
         *((f"{name}{pattern}", "weight") for name in WEIGHTS for pattern in ("", "-2:4", "-4:8")),
         ("magnitude-global", "weight"),
-        ("depth-last", "layer"),
-        ("depth-angular", "layer"),
+        *((f"depth-{name}", "layer") for name in DEPTH),
+        *((f"share-{name}", "layer") for name in ("random", "angular")),
         ("mlp-random", "neuron"),
         ("mlp-maxmin", "neuron"),
     }
