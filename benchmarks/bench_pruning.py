@@ -226,7 +226,7 @@ def all_pairs() -> Promise:
     )
     model = LlamaForCausalLM(config).eval()
     adapter = find_adapter(model)
-    windows = tuple(map(tuple, torch.randint(0, 2048, (32, 128), generator=torch.Generator().manual_seed(0)).tolist()))
+    windows = tuple(map(tuple, torch.randint(0, 2048, (16, 64), generator=torch.Generator().manual_seed(0)).tolist()))
 
     def ours() -> None:
         assert len(angular_distances(model, adapter, windows)) == 299

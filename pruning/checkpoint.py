@@ -118,9 +118,7 @@ def check_reload(model: "PreTrainedModel", folder: Path) -> None:
         )
 
 
-def _cast(
-    state: dict[str, "torch.Tensor"], dtype: "torch.dtype", tied: Collection[str]
-) -> dict[str, "torch.Tensor"]:
+def _cast(state: dict[str, "torch.Tensor"], dtype: "torch.dtype", tied: Collection[str]) -> dict[str, "torch.Tensor"]:
     """Convert floating tensors; those in `tied` that share memory still do afterwards, of others each is a copy.
 
     What shares memory is stored once, and read back only under the names that the model's class ties.

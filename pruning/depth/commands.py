@@ -125,9 +125,7 @@ def cut(
     loaded = load_model(base.folder)
     pruned = cut_block(loaded, start, layers, heal=heal, windows=windows)
     card = model_card(base.name, base_license(base.folder), pruned, {}, {})
-    save_checkpoint(
-        loaded, base.folder, output, dtype=stored_dtype(base.folder), card=card, overwrite=overwrite
-    )
+    save_checkpoint(loaded, base.folder, output, dtype=stored_dtype(base.folder), card=card, overwrite=overwrite)
     progress.result(
         f"{pruned.sentence()}\nsaved to {output}; measure it with `python -m pruning evaluate`",
         layers=pruned.removal.layers,

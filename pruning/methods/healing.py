@@ -132,9 +132,7 @@ def _ridge(moments: "torch.Tensor", cross: "torch.Tensor", missed: float) -> tup
     return solution, max(left, 0.0)
 
 
-def _close(
-    found: "torch.Tensor", expected: "torch.Tensor", states: "torch.Tensor", dtype: "torch.dtype"
-) -> bool:
+def _close(found: "torch.Tensor", expected: "torch.Tensor", states: "torch.Tensor", dtype: "torch.dtype") -> bool:
     """Return whether states changed as expected but for rounding."""
     import torch
 

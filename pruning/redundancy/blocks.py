@@ -63,13 +63,17 @@ def block_distances(
         for batch in batches(windows):
             states = layer_states(model, adapter, batch, distance.take)
             if not torch.isfinite(states).all():
-                raise NotFiniteError(f"{adapter.model_class}: a hidden state is NaN or infinite on the calibration text")
+                raise NotFiniteError(
+                    f"{adapter.model_class}: a hidden state is NaN or infinite on the calibration text"
+                )
             running.add(states)
         rows = running.result()
     for size, values in rows.items():
         check_finite(values, f"{adapter.model_class}: {distance.name} over {size} layers")
     return tuple(
-        BlockDistance(start, size, value) for size, values in rows.items() for start, value in enumerate(values.tolist())
+        BlockDistance(start, size, value)
+        for size, values in rows.items()
+        for start, value in enumerate(values.tolist())
     )
 
 

@@ -51,9 +51,7 @@ def layer_states(
 def run_batch(model: "PreTrainedModel", batch: Batch) -> Any:
     """Return what a model answers to a batch of text, no cache kept."""
     device = next(model.get_input_embeddings().parameters()).device
-    return model(
-        input_ids=batch.token_ids.to(device), attention_mask=batch.attention_mask.to(device), use_cache=False
-    )
+    return model(input_ids=batch.token_ids.to(device), attention_mask=batch.attention_mask.to(device), use_cache=False)
 
 
 @contextmanager

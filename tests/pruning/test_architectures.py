@@ -118,7 +118,7 @@ def test_methods_work_or_say_why_not(models: dict[str, Any], name: str, method: 
         assert sum(parameter.numel() for parameter in model.parameters()) < weights
     else:
         assert zeros(model) >= pruned.removal.removed
-    if pruned.removal.physical and method in ("depth-last", "mlp-maxmin") or method == "share-random":
+    if (pruned.removal.physical and method in ("depth-last", "mlp-maxmin")) or method == "share-random":
         save_checkpoint(model, tmp_path, tmp_path / "saved", dtype=torch.float32, card="")
         loaded = load_model(tmp_path / "saved")
         assert type(loaded) is type(model)

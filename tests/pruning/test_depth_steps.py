@@ -42,10 +42,12 @@ def test_models_without_scores_are_named(name: str) -> None:
         depth_scores(build_tiny(name), [(3, 4, 5)])
 
 
-@given(st.integers(2, 7).flatmap(lambda layers: st.lists(st.floats(0, 1e300), min_size=40, max_size=40).map(
-    lambda numbers: DepthScores("m", "linear", layers, tuple(tuple(numbers[: layers - n + 1]) for n in range(1, layers)))
-)))  # fmt: skip
-def test_scores_survive_the_file_and_row_n_removes_n_layers(tmp_path_factory: Any, scores: DepthScores) -> None:
+@given(st.integers(2, 7), st.lists(st.floats(0, 1e300), min_size=7, max_size=7))
+def test_scores_survive_the_file_and_row_n_removes_n_layers(
+    tmp_path_factory: Any, layers: int, numbers: list[float]
+) -> None:
+    values = tuple(tuple(numbers[: layers - size + 1]) for size in range(1, layers))
+    scores = DepthScores("m", "linear", layers, values)
     path = tmp_path_factory.mktemp("scores") / "scores.json"
     scores.save(path)
     assert DepthScores.load(path) == scores
@@ -74,7 +76,14 @@ def test_blocks_are_chosen_by_size_or_threshold() -> None:
     assert choose_block(SCORES, threshold=0.5).layers == 2
     with pytest.raises(RatioTooSmallError, match=r"the lowest is 0\.1"):
         choose_block(SCORES, threshold=0.05)
-    for bad in ({}, {"layers": 1, "threshold": 0.1}, {"layers": 4}, {"layers": 0}, {"threshold": -1.0}):
+    wrong: tuple[dict[str, Any], ...] = (
+        {},
+        {"layers": 1, "threshold": 0.1},
+        {"layers": 4},
+        {"layers": 0},
+        {"threshold": -1.0},
+    )
+    for bad in wrong:
         with pytest.raises(UsageError):
             choose_block(SCORES, **bad)
 
