@@ -1,4 +1,4 @@
-"""Layer sharing: a layer runs with the weights of a neighbour and keeps its own place (Redundancy-Hunter, METHODS 5)."""
+"""Layer sharing: a layer runs with the weights of a neighbour and keeps its own place (METHODS 5)."""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING

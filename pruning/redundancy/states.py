@@ -35,7 +35,7 @@ def layer_states(
     take: Take,
     boundaries: Sequence[int] | None = None,
 ) -> "torch.Tensor":
-    """Return the taken tokens of a batch at some of the boundaries 0 ... L, None = all: (boundaries, rows, width), fp32.
+    """Return the taken tokens of a batch at some boundaries of 0 ... L, None = all: (boundaries, rows, width), fp32.
 
     h_0 enters the first layer, h_L is the raw output of the last one, before the final norm. Nothing else is held.
     """
