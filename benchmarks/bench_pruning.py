@@ -23,6 +23,7 @@ from pruning.methods.selection import TWO_OF_FOUR, lowest, lowest_in_groups, sha
 from pruning.methods.sparsegpt import inverse_factor, prune_columns
 from pruning.methods.wanda import wanda_mask
 from pruning.methods.weights import set_to_zero
+from pruning.redundancy.angular import angular_distances
 
 ROUNDS = 5
 BLOCK = 128
@@ -248,6 +249,33 @@ def maxmin_neurons() -> Promise | None:
     return Promise("max-min neurons of a llama, optipfair", mine, other, at_least=2)
 
 
+def all_pairs() -> Promise:
+    """Measure the angular distance over all blocks of a llama of 24 layers, against one forward over the same text."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=2048,
+        hidden_size=512,
+        intermediate_size=1408,
+        num_hidden_layers=24,
+        num_attention_heads=8,
+        num_key_value_heads=4,
+    )
+    model = LlamaForCausalLM(config).eval()
+    adapter = find_adapter(model)
+    windows = tuple(map(tuple, torch.randint(0, 2048, (16, 64), generator=torch.Generator().manual_seed(0)).tolist()))
+
+    def ours() -> None:
+        assert len(angular_distances(model, adapter, windows)) == 299
+
+    def theirs() -> None:
+        with torch.inference_mode():
+            for batch in batches(windows):
+                model(input_ids=batch.token_ids, attention_mask=batch.attention_mask, use_cache=False)
+
+    return Promise("all pairs of 24 layers, one forward pass", *medians(ours, theirs), at_most=1.05)
+
+
 def main() -> int:
     """Measure everything and return the exit status."""
     torch.set_num_threads(1)
@@ -262,6 +290,7 @@ def main() -> int:
         lambda: sparsegpt(2048),
         wanda_end_to_end,
         maxmin_neurons,
+        all_pairs,
     ):
         promise = measure()
         if promise is None:

@@ -8,8 +8,10 @@ import typer
 from pipeline.cli import new_app, with_settings
 from pipeline.progress import Progress
 from pipeline.settings import Settings
+from pruning.depth.commands import app as depth_app
 
 app = new_app("Stage 3: prune models under one protocol, measure what it costs, save normal checkpoints.")
+app.add_typer(depth_app, name="depth")
 
 Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="folder of a checkpoint, reference/NAME, or OWNER/NAME on the Hub")

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +63,7 @@ def save_checkpoint(
     check_output(folder, overwrite=overwrite)
     try:
         with workspace(folder) as place:
-            _round_weights(model, dtype)
+            round_weights(model, dtype)
             write_weights(model, place.draft, dtype)
             copy_tokenizer(base, place.draft)
             (place.draft / "README.md").write_text(card, encoding="utf-8")
@@ -79,7 +79,7 @@ def write_weights(model: "PreTrainedModel", folder: Path, dtype: "torch.dtype") 
     Values that a method leaves as they were read from fp16 go back to fp16 without rounding. Raises `NotFiniteError`
     for a parameter that is NaN or infinite, or becomes so in `dtype`.
     """
-    state = _cast(model.state_dict(), dtype)
+    state = _cast(model.state_dict(), dtype, _tied(model))
     for name, _ in model.named_parameters():
         check_finite(state[name], f"{name} in {str(dtype).removeprefix('torch.')}")
     with quiet():
@@ -95,12 +95,16 @@ def write_weights(model: "PreTrainedModel", folder: Path, dtype: "torch.dtype") 
 
 
 def round_weights(model: "PreTrainedModel", dtype: "torch.dtype") -> None:
-    """Round parameters to what `dtype` holds, so that a model in memory is the one that is saved."""
+    """Round what is stored of a model to `dtype`, in memory; the tensors keep their own dtype.
+
+    What was read from fp16 and is left as it was needs no rounding; what a method computed anew does.
+    """
     import torch
 
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(parameter.to(dtype))
+        for tensor in model.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(tensor.to(dtype))
 
 
 def measured_bytes(model: "PreTrainedModel", dtype: "torch.dtype") -> int:
@@ -136,22 +140,25 @@ def check_reload(model: "PreTrainedModel", folder: Path) -> None:
         )
 
 
-def _round_weights(model: "PreTrainedModel", dtype: "torch.dtype") -> None:
-    import torch
+def _cast(state: dict[str, "torch.Tensor"], dtype: "torch.dtype", tied: Collection[str]) -> dict[str, "torch.Tensor"]:
+    """Convert floating tensors; those in `tied` that share memory still do afterwards, of others each is a copy.
 
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(parameter.to(dtype))
-
-
-def _cast(state: dict[str, "torch.Tensor"], dtype: "torch.dtype") -> dict[str, "torch.Tensor"]:
-    """Convert floating tensors; tensors that share memory (tied weights) still do afterwards."""
+    What shares memory is stored once, and read back only under the names that the model's class ties.
+    """
     converted: dict[tuple[int, Sequence[int]], torch.Tensor] = {}
-    for tensor in state.values():
+    stored = {}
+    for name, tensor in state.items():
         key = (tensor.data_ptr(), tuple(tensor.shape))
-        if key not in converted:
+        again = key in converted
+        if not again:
             converted[key] = tensor.to(dtype) if tensor.is_floating_point() else tensor
-    return {name: converted[tensor.data_ptr(), tuple(tensor.shape)] for name, tensor in state.items()}
+        stored[name] = converted[key].clone() if again and name not in tied else converted[key]
+    return stored
+
+
+def _tied(model: "PreTrainedModel") -> set[str]:
+    """Return the names of parameters that transformers ties when it reads a checkpoint."""
+    return {name for pair in model.all_tied_weights_keys.items() for name in pair}
 
 
 def copy_tokenizer(base: Path, folder: Path) -> None:

@@ -21,7 +21,7 @@ class HiddenStates:
     def __init__(self, limit_bytes: int = STATE_BYTES) -> None:
         self._limit_bytes = limit_bytes
         self._kept: dict[int, torch.Tensor] = {}
-        self._spilled: dict[int, Path] = {}
+        self._spilled: dict[int, tuple[Path, torch.device]] = {}
         self._place = tempfile.TemporaryDirectory(prefix="arborist-states-")
 
     def __enter__(self) -> "HiddenStates":
@@ -54,12 +54,13 @@ class HiddenStates:
         else:
             path = self.folder / f"{batch}.safetensors"
             save_file({"states": states.cpu().contiguous()}, path)
-            self._spilled[batch] = path
+            self._spilled[batch] = path, states.device
 
     def __getitem__(self, batch: int) -> "torch.Tensor":
-        """Return the states of a batch, on the CPU when they come from a file."""
+        """Return the states of a batch, on the device where they were."""
         from safetensors.torch import load
 
         if batch in self._kept:
             return self._kept[batch]
-        return load(self._spilled[batch].read_bytes())["states"]
+        path, device = self._spilled[batch]
+        return load(path.read_bytes())["states"].to(device)

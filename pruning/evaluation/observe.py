@@ -6,7 +6,7 @@ from time import perf_counter, thread_time
 from typing import TYPE_CHECKING
 
 from pruning.adapters import Adapter, find_adapter
-from pruning.batches import batches
+from pruning.batches import Batch, batches
 from pruning.checkpoint import measured_bytes
 from pruning.devices import device_of
 from pruning.evaluation.records import Observation
@@ -61,12 +61,19 @@ def window_losses(model: "PreTrainedModel", windows: Sequence[Sequence[int]]) ->
         for batch in batches(windows):
             token_ids, mask = batch.token_ids.to(device), batch.attention_mask.to(device)
             output = model(input_ids=token_ids, attention_mask=mask, use_cache=False)
-            labels = token_ids.masked_fill(mask == 0, -100)[:, 1:]
-            losses = torch.nn.functional.cross_entropy(
-                output.logits[:, :-1].flatten(0, 1).float(), labels.flatten(), ignore_index=-100, reduction="none"
-            )
-            found += losses.double().view(labels.shape).sum(dim=1).tolist()
+            found += batch_losses(output.logits, batch)
     return found
+
+
+def batch_losses(logits: "torch.Tensor", batch: Batch) -> list[float]:
+    """Return the summed negative log-likelihood of each window of a batch: logits are (windows, tokens, vocabulary)."""
+    import torch
+
+    labels = batch.token_ids.masked_fill(batch.attention_mask == 0, -100)[:, 1:].to(logits.device)
+    losses = torch.nn.functional.cross_entropy(
+        logits[:, :-1].flatten(0, 1).float(), labels.flatten(), ignore_index=-100, reduction="none"
+    )
+    return losses.double().view(labels.shape).sum(dim=1).tolist()
 
 
 def count_nonzeros(model: "PreTrainedModel", adapter: Adapter) -> int:

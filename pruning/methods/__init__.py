@@ -7,7 +7,13 @@ from pipeline.errors import UsageError
 from pipeline.registry import Registry
 from pruning.adapters.parts import Adapter
 from pruning.methods.depth_angular import DEPTH_ANGULAR
+from pruning.methods.depth_angular_healed import DEPTH_ANGULAR_HEALED
+from pruning.methods.depth_blocks import DEPTH_ANGULAR_MEAN, DEPTH_LINEAR, DEPTH_MAGNITUDE
+from pruning.methods.depth_greedy import DEPTH_GREEDY
 from pruning.methods.depth_last import DEPTH_LAST
+from pruning.methods.depth_last_but_final import DEPTH_LAST_BUT_FINAL
+from pruning.methods.depth_random import DEPTH_RANDOM
+from pruning.methods.depth_scattered import DEPTH_ANGULAR_SCATTERED, DEPTH_BI
 from pruning.methods.experts import expert_gap
 from pruning.methods.experts_random import EXPERTS_RANDOM
 from pruning.methods.experts_use import EXPERTS_USE
@@ -22,6 +28,7 @@ from pruning.methods.mlp_variance import MLP_VARIANCE
 from pruning.methods.mlp_wanda import MLP_WANDA
 from pruning.methods.random import RANDOM, RANDOM_2_4, RANDOM_4_8
 from pruning.methods.records import UNITS, Method, Pruned, PruningRequest, Removal, Scope
+from pruning.methods.sharing import SHARE_ANGULAR, SHARE_RANDOM
 from pruning.methods.sparsegpt import SPARSEGPT, SPARSEGPT_2_4, SPARSEGPT_4_8, SPARSEGPT_OWL
 from pruning.methods.svd import SVD
 from pruning.methods.svd_activation import SVD_ACTIVATION
@@ -49,7 +56,18 @@ METHODS = Registry(
         SPARSEGPT_4_8,
         SPARSEGPT_OWL,
         DEPTH_LAST,
+        DEPTH_LAST_BUT_FINAL,
+        DEPTH_RANDOM,
         DEPTH_ANGULAR,
+        DEPTH_ANGULAR_MEAN,
+        DEPTH_MAGNITUDE,
+        DEPTH_LINEAR,
+        DEPTH_BI,
+        DEPTH_ANGULAR_SCATTERED,
+        DEPTH_GREEDY,
+        DEPTH_ANGULAR_HEALED,
+        SHARE_RANDOM,
+        SHARE_ANGULAR,
         MLP_RANDOM,
         MLP_MAXMIN,
         MLP_L1,
@@ -147,11 +165,13 @@ def _head_refusal(method: Method, adapter: Adapter) -> str | None:
     return merge_refusal(method, adapter)
 
 
-def _layer_refusal(_: Method, adapter: Adapter) -> str | None:
+def _layer_refusal(method: Method, adapter: Adapter) -> str | None:
     if adapter.main.shares_layers:
         return (
             f"the {adapter.main.declared_layers} layers of {adapter.stack} share the weights of {len(adapter.layers)}"
         )
+    if method.next_token and adapter.main.kind != "decoder":
+        return f"measures how the next token is predicted; {adapter.model_class} does not predict it"
     return "needs at least two layers" if len(adapter.layers) < 2 else None
 
 

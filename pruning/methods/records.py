@@ -26,6 +26,7 @@ UNITS: dict[Scope, str] = {
 # What may lie where removed units were, when the shape stays.
 ZEROS = "set to zero"
 COPIES = "overwritten by copies of kept ones"
+SHARED = "shared with others"
 LOW_RANK = "left to dense matrices of low rank"
 
 
@@ -56,7 +57,8 @@ class PruningRequest:
 
 @dataclass(frozen=True)
 class Removal:
-    """What a method removed, of `total` units. `physical`: the parameters are gone; else `left` says what is there.
+    """What a method removed, of `total` units. `physical`: the parameters are gone; otherwise `left` says what is there
+    in their place.
 
     `layers` are indices in the dense stack; `neurons` indices for each layer, `experts` for each layer that has some;
     `heads` query heads for each attention.
@@ -78,8 +80,8 @@ class Method:
     """A pruning method. `source` is the paper or the reason; a greater `version` makes finished experiments stale.
 
     `random`: the seed matters. `calibrated`: it looks at text. `fixed_ratio` is the only ratio that the method knows;
-    None = any. The inputs of every matrix must be a multiple of `group`. `whole_model`: it
-    needs all weights in memory, whatever its scope.
+    None = any. The inputs of every matrix must be a multiple of `group`. `whole_model`: it needs all weights in memory,
+    whatever its scope. `next_token`: it measures how well the model predicts the next token.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Method:
     fixed_ratio: float | None = None
     group: int = 1
     whole_model: bool = False
+    next_token: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,7 @@
 """Tiny models of many types with what there is to find in each, written by hand from their configs and code."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-
-from pruning.methods import METHODS
 
 TOKENS = {"vocab_size": 99, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 PLAIN = {
@@ -33,8 +31,6 @@ SEQUENCE = {
     "decoder_ffn_dim": 40,
 }
 T5 = {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4, "decoder_start_token_id": 0}
-EXPERTS = r"mixture of 4 experts"
-NO_TEXT_MODEL = r"one stack of layers"
 
 
 @dataclass(frozen=True)
@@ -57,46 +53,18 @@ class Found:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A tiny config, its class, what is in its stacks, and which methods refuse it with which words.
-
-    `zeroed`: neurons are set to zero, because the config has no field for the width. `fewer_heads`: the stacks whose
-    config can say fewer heads of the same width.
-    """
+    """A tiny config, its class and what is in its stacks."""
 
     model_type: str
     config: dict[str, Any]
     model_class: str
     stacks: dict[str, Found]
     tied: bool = False
-    refused: dict[str, str] = field(default_factory=dict)
-    zeroed: bool = False
-    fewer_heads: tuple[str, ...] = ()
 
 
 LLAMA = Found((4, 2, 8), gated=True, positions=("rotary",))
 WIDE = Found((4, 2, 16), gated=True, positions=("rotary",))
 BERT = Found(bias=True)
-# The methods that look at text, by scope.
-CALIBRATED_WEIGHTS = tuple(method.name for method in METHODS if method.calibrated and method.scope == "weight")
-EXPERT_REFUSALS = {
-    "mlp-random": EXPERTS,
-    "mlp-maxmin": EXPERTS,
-}
-HEADS = tuple(method.name for method in METHODS if method.scope == "head")
-CALIBRATED_HEADS = tuple(method.name for method in METHODS if method.calibrated and method.scope == "head")
-UNCALIBRATED = {
-    **dict.fromkeys((*CALIBRATED_WEIGHTS, *CALIBRATED_HEADS), NO_TEXT_MODEL),
-    "depth-angular": NO_TEXT_MODEL,
-}
-# Copies of a head with slopes or relative positions of another index are not equal to it.
-MERGE_REFUSALS = {"heads-balanced-merge": "positions differ by head"}
-# Matrices that read relative positions see no tokens to calibrate with.
-POSITION_REFUSALS = {**dict.fromkeys(CALIBRATED_WEIGHTS, "to leave padding out"), **MERGE_REFUSALS}
-DEPTH_REFUSALS = {
-    **dict.fromkeys((*CALIBRATED_WEIGHTS, *CALIBRATED_HEADS), "one stack"),
-    "depth-last": "config cannot say|cannot build",
-    "depth-angular": "config cannot say|one stack",
-}
 
 
 def _mixture(count: int, width: int, shared: int | None = None, bias: bool = False) -> Found:
@@ -106,50 +74,28 @@ def _mixture(count: int, width: int, shared: int | None = None, bias: bool = Fal
 
 
 ARCHITECTURES = {
-    "llama": Architecture("llama", GROUPED, "LlamaForCausalLM", {"decoder": LLAMA}, fewer_heads=("decoder",)),
-    "mistral": Architecture("mistral", GROUPED, "MistralForCausalLM", {"decoder": LLAMA}, fewer_heads=("decoder",)),
+    "llama": Architecture("llama", GROUPED, "LlamaForCausalLM", {"decoder": LLAMA}),
+    "mistral": Architecture("mistral", GROUPED, "MistralForCausalLM", {"decoder": LLAMA}),
     "qwen2": Architecture(
         "qwen2",
         GROUPED,
         "Qwen2ForCausalLM",
         {"decoder": Found((4, 2, 8), "split", True, bias=True, positions=("rotary",))},
-        fewer_heads=("decoder",),
     ),
-    "qwen3": Architecture(
-        "qwen3", {**GROUPED, "head_dim": 16}, "Qwen3ForCausalLM", {"decoder": WIDE}, fewer_heads=("decoder",)
-    ),
-    "gemma": Architecture(
-        "gemma", {**GROUPED, "head_dim": 16}, "GemmaForCausalLM", {"decoder": WIDE}, tied=True, fewer_heads=("decoder",)
-    ),
-    "gemma2": Architecture(
-        "gemma2",
-        {**GROUPED, "head_dim": 16},
-        "Gemma2ForCausalLM",
-        {"decoder": WIDE},
-        tied=True,
-        fewer_heads=("decoder",),
-    ),
+    "qwen3": Architecture("qwen3", {**GROUPED, "head_dim": 16}, "Qwen3ForCausalLM", {"decoder": WIDE}),
+    "gemma": Architecture("gemma", {**GROUPED, "head_dim": 16}, "GemmaForCausalLM", {"decoder": WIDE}, tied=True),
+    "gemma2": Architecture("gemma2", {**GROUPED, "head_dim": 16}, "Gemma2ForCausalLM", {"decoder": WIDE}, tied=True),
     "gemma3_text": Architecture(
-        "gemma3_text",
-        {**GROUPED, "head_dim": 16},
-        "Gemma3ForCausalLM",
-        {"decoder": WIDE},
-        tied=True,
-        fewer_heads=("decoder",),
+        "gemma3_text", {**GROUPED, "head_dim": 16}, "Gemma3ForCausalLM", {"decoder": WIDE}, tied=True
     ),
     "phi": Architecture(
-        "phi",
-        PLAIN,
-        "PhiForCausalLM",
-        {"decoder": Found(positions=("rotary",), parallel=True, bias=True)},
-        fewer_heads=("decoder",),
+        "phi", PLAIN, "PhiForCausalLM", {"decoder": Found(positions=("rotary",), parallel=True, bias=True)}
     ),
     "phi3": Architecture(
         "phi3",
         GROUPED,
         "Phi3ForCausalLM",
         {"decoder": Found((4, 2, 8), "fused", gated=True, fused_mlp=True, positions=("rotary",))},
-        fewer_heads=("decoder",),
     ),
     "gpt2": Architecture(
         "gpt2", OLD, "GPT2LMHeadModel", {"decoder": Found((4, 4, 8), "fused", width=128, bias=True)}, tied=True
@@ -160,7 +106,6 @@ ARCHITECTURES = {
         "OpenAIGPTLMHeadModel",
         {"decoder": Found((4, 4, 8), "fused", width=128, bias=True)},
         tied=True,
-        zeroed=True,
     ),
     "imagegpt": Architecture(
         "imagegpt",
@@ -186,8 +131,6 @@ ARCHITECTURES = {
         "GPTNeoXJapaneseForCausalLM",
         {"decoder": Found((4, 4, 8), "interleaved", width=64, positions=("rotary",))},
         tied=True,
-        refused={"depth-last": "attention.dense_bias", "depth-angular": "attention.dense_bias"},
-        zeroed=True,
     ),
     "gpt_neo": Architecture(
         "gpt_neo",
@@ -241,8 +184,6 @@ ARCHITECTURES = {
         "BloomForCausalLM",
         {"decoder": Found((4, 4, 8), "interleaved", width=128, positions=("alibi",), bias=True)},
         tied=True,
-        zeroed=True,
-        refused=MERGE_REFUSALS,
     ),
     "falcon-7b": Architecture(
         "falcon",
@@ -280,7 +221,6 @@ ARCHITECTURES = {
         "FalconForCausalLM",
         {"decoder": Found((4, 4, 8), "interleaved", positions=("alibi",), bias=True)},
         tied=True,
-        refused=MERGE_REFUSALS,
     ),
     "mpt": Architecture(
         "mpt",
@@ -288,8 +228,6 @@ ARCHITECTURES = {
         "MptForCausalLM",
         {"decoder": Found((4, 4, 8), "fused", width=128, positions=("alibi",))},
         tied=True,
-        zeroed=True,
-        refused=MERGE_REFUSALS,
     ),
     "stablelm": Architecture("stablelm", GROUPED, "StableLmForCausalLM", {"decoder": LLAMA}),
     "olmo2": Architecture("olmo2", GROUPED, "Olmo2ForCausalLM", {"decoder": LLAMA}),
@@ -299,7 +237,6 @@ ARCHITECTURES = {
         "Starcoder2ForCausalLM",
         {"decoder": Found((4, 2, 8), positions=("rotary",), bias=True)},
         tied=True,
-        fewer_heads=("decoder",),
     ),
     "cohere": Architecture(
         "cohere",
@@ -307,9 +244,8 @@ ARCHITECTURES = {
         "CohereForCausalLM",
         {"decoder": Found((4, 2, 8), gated=True, positions=("rotary",), parallel=True)},
         tied=True,
-        fewer_heads=("decoder",),
     ),
-    "granite": Architecture("granite", GROUPED, "GraniteForCausalLM", {"decoder": LLAMA}, fewer_heads=("decoder",)),
+    "granite": Architecture("granite", GROUPED, "GraniteForCausalLM", {"decoder": LLAMA}),
     "gpt_bigcode": Architecture(
         "gpt_bigcode",
         OLD,
@@ -329,7 +265,6 @@ ARCHITECTURES = {
         {**OLD, "rotary_dim": 4},
         "CodeGenForCausalLM",
         {"decoder": Found((4, 4, 8), "unknown", width=128, positions=("rotary",), parallel=True)},
-        refused=dict.fromkeys(HEADS, "is not declared"),
     ),
     "xglm": Architecture(
         "xglm",
@@ -339,12 +274,7 @@ ARCHITECTURES = {
         tied=True,
     ),
     "mixtral": Architecture(
-        "mixtral",
-        {**GROUPED, "num_local_experts": 4},
-        "MixtralForCausalLM",
-        {"decoder": _mixture(4, 48)},
-        refused=EXPERT_REFUSALS,
-        fewer_heads=("decoder",),
+        "mixtral", {**GROUPED, "num_local_experts": 4}, "MixtralForCausalLM", {"decoder": _mixture(4, 48)}
     ),
     "qwen2_moe": Architecture(
         "qwen2_moe",
@@ -357,24 +287,18 @@ ARCHITECTURES = {
         },
         "Qwen2MoeForCausalLM",
         {"decoder": _mixture(4, 24, 40, bias=True)},
-        refused=EXPERT_REFUSALS,
-        fewer_heads=("decoder",),
     ),
     "qwen3_moe": Architecture(
         "qwen3_moe",
         {**GROUPED, "head_dim": 8, "moe_intermediate_size": 24, "num_experts": 4, "num_experts_per_tok": 2},
         "Qwen3MoeForCausalLM",
         {"decoder": _mixture(4, 24)},
-        refused=EXPERT_REFUSALS,
-        fewer_heads=("decoder",),
     ),
     "gpt_oss": Architecture(
         "gpt_oss",
         {**GROUPED, "head_dim": 8, "num_local_experts": 4, "num_experts_per_tok": 2},
         "GptOssForCausalLM",
         {"decoder": _mixture(4, 48, bias=True)},
-        refused=EXPERT_REFUSALS,
-        fewer_heads=("decoder",),
     ),
     "bert": Architecture("bert", PLAIN, "BertForMaskedLM", {"encoder": BERT}, tied=True),
     "roberta": Architecture("roberta", PLAIN, "RobertaForMaskedLM", {"encoder": BERT}, tied=True),
@@ -394,7 +318,6 @@ ARCHITECTURES = {
         "DebertaV2ForMaskedLM",
         {"encoder": Found(positions=("relative",), bias=True)},
         tied=True,
-        refused=POSITION_REFUSALS,
     ),
     "deberta": Architecture(
         "deberta",
@@ -402,7 +325,6 @@ ARCHITECTURES = {
         "DebertaForMaskedLM",
         {"encoder": Found((4, 4, 8), "interleaved", positions=("relative",))},
         tied=True,
-        refused=POSITION_REFUSALS,
     ),
     "albert": Architecture(
         "albert",
@@ -410,7 +332,6 @@ ARCHITECTURES = {
         "AlbertForMaskedLM",
         {"encoder": Found(bias=True, layers=1)},
         tied=True,
-        refused={"depth-last": "share the weights of 1", "depth-angular": "share the weights of 1"},
     ),
     "modernbert": Architecture(
         "modernbert",
@@ -419,17 +340,9 @@ ARCHITECTURES = {
         {"encoder": Found((4, 4, 8), "fused", gated=True, fused_mlp=True, positions=("rotary",))},
         tied=True,
     ),
-    "vit": Architecture(
-        "vit", PICTURE, "ViTForImageClassification", {"encoder": BERT}, refused=UNCALIBRATED, fewer_heads=("encoder",)
-    ),
+    "vit": Architecture("vit", PICTURE, "ViTForImageClassification", {"encoder": BERT}),
     "dinov2": Architecture(
-        "dinov2",
-        {**PICTURE, "mlp_ratio": 2},
-        "Dinov2ForImageClassification",
-        {"encoder": Found(bias=True, width=64)},
-        refused=DEPTH_REFUSALS,
-        zeroed=True,
-        fewer_heads=("encoder",),
+        "dinov2", {**PICTURE, "mlp_ratio": 2}, "Dinov2ForImageClassification", {"encoder": Found(bias=True, width=64)}
     ),
     "t5": Architecture(
         "t5",
@@ -441,7 +354,6 @@ ARCHITECTURES = {
             "decoder": Found(positions=("relative",), cross=True),
         },
         tied=True,
-        refused=UNCALIBRATED,
     ),
     "mt5": Architecture(
         "mt5",
@@ -452,7 +364,6 @@ ARCHITECTURES = {
             "decoder": Found(gated=True, positions=("relative",), cross=True),
         },
         tied=True,
-        refused=UNCALIBRATED,
     ),
     "bart": Architecture(
         "bart",
@@ -460,7 +371,6 @@ ARCHITECTURES = {
         "BartForConditionalGeneration",
         {"encoder": BERT, "decoder": Found((2, 2, 16), bias=True, cross=True, width=40)},
         tied=True,
-        refused=UNCALIBRATED,
     ),
     "whisper": Architecture(
         "whisper",
@@ -474,7 +384,6 @@ ARCHITECTURES = {
         "WhisperForConditionalGeneration",
         {"encoder": BERT, "decoder": Found((2, 2, 16), bias=True, cross=True, width=40)},
         tied=True,
-        refused=UNCALIBRATED,
     ),
     "clip": Architecture(
         "clip",
@@ -485,7 +394,6 @@ ARCHITECTURES = {
         },
         "CLIPModel",
         {"text": BERT, "vision": Found((2, 2, 16), bias=True, layers=3, width=40)},
-        refused=UNCALIBRATED,
     ),
     "llava": Architecture(
         "llava",
@@ -496,7 +404,6 @@ ARCHITECTURES = {
         },
         "LlavaForConditionalGeneration",
         {"vision": Found(bias=True, layers=3), "decoder": LLAMA},
-        fewer_heads=("decoder",),
     ),
     "wav2vec2": Architecture(
         "wav2vec2",
@@ -513,7 +420,6 @@ ARCHITECTURES = {
         },
         "Wav2Vec2ForCTC",
         {"encoder": Found(bias=True, positions=())},
-        refused=UNCALIBRATED,
     ),
 }
 

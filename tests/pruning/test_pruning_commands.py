@@ -22,6 +22,10 @@ HEADS = (
 )
 WEIGHTS = ("random", "magnitude", "wanda", "sparsegpt")
 BUDGETED = ("magnitude-owl", "wanda-owl", "sparsegpt-owl", "magnitude-sensitivity", "wanda-sensitivity")
+DEPTH = (
+    "last", "last-but-final", "random", "angular", "angular-mean", "magnitude", "linear", "bi", "angular-scattered",
+    "greedy", "angular-healed",
+)  # fmt: skip
 QUICK = ["--evaluation-windows", "4", "--calibration-windows", "4", "--latency-repeats", "1"]
 
 
@@ -140,10 +144,10 @@ def test_methods_and_inspect_list_everything(checkpoints: dict[str, Path]) -> No
     assert {(row["name"], row["scope"]) for row in listed} == {
         *((f"{name}{pattern}", "weight") for name in WEIGHTS for pattern in ("", "-2:4", "-4:8")),
         *((name, "weight") for name in ("magnitude-global", *BUDGETED)),
+        *((f"depth-{name}", "layer") for name in DEPTH),
+        *((f"share-{name}", "layer") for name in ("random", "angular")),
         ("svd", "factorisation"),
         ("svd-activation", "factorisation"),
-        ("depth-last", "layer"),
-        ("depth-angular", "layer"),
         *((f"mlp-{name}", "neuron") for name in ("random", "maxmin", "l1", "variance", "wanda", "flap")),
         *((f"heads-{name}", "head") for name in HEADS),
         ("experts-random", "expert"),

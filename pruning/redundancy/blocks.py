@@ -1,0 +1,90 @@
+"""Distances over blocks of layers, all of them from one forward a window."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pruning.adapters.parts import Adapter
+from pruning.batches import batches
+from pruning.errors import NotFiniteError, UnsupportedModelError
+from pruning.finite import check_finite
+from pruning.redundancy.pairs import Distances
+from pruning.redundancy.states import Take, layer_states
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Distance:
+    """A distance between h_s, which enters a block, and h_{s+n}, which leaves it. `source` is a paper or the reason.
+
+    `take` says which tokens are looked at; `make` begins a running distance for some block sizes.
+    """
+
+    name: str
+    source: str
+    unit: str
+    take: Take
+    make: Callable[[Collection[int]], Distances]
+
+
+@dataclass(frozen=True)
+class BlockDistance:
+    """The distance over the block of `layers` layers that begins with layer `start`."""
+
+    start: int
+    layers: int
+    value: float
+
+    @property
+    def component(self) -> str:
+        """Return the block's name: first and last layer, counted from 0."""
+        return f"layers {self.start}-{self.start + self.layers - 1}"
+
+
+def block_distances(
+    model: "PreTrainedModel",
+    adapter: Adapter,
+    windows: Sequence[Sequence[int]],
+    distance: Distance,
+    sizes: Collection[int] | None = None,
+) -> tuple[BlockDistance, ...]:
+    """Return the distances of all blocks of `sizes` layers (None = 1 to L-1), size by size, from one forward a window.
+
+    Raises `UnsupportedModelError` without calibration text and `NotFiniteError` for NaN or infinite states.
+    """
+    import torch
+
+    if not windows:
+        raise UnsupportedModelError(f"{distance.name} needs calibration text in the model's vocabulary; there is none")
+    running = distance.make(range(1, len(adapter.layers)) if sizes is None else sizes)
+    with torch.inference_mode():
+        for batch in batches(windows):
+            states = layer_states(model, adapter, batch, distance.take)
+            if not torch.isfinite(states).all():
+                raise NotFiniteError(
+                    f"{adapter.model_class}: a hidden state is NaN or infinite on the calibration text"
+                )
+            running.add(states)
+        rows = running.result()
+    for size, values in rows.items():
+        check_finite(values, f"{adapter.model_class}: {distance.name} over {size} layers")
+    return tuple(
+        BlockDistance(start, size, value)
+        for size, values in rows.items()
+        for start, value in enumerate(values.tolist())
+    )
+
+
+def nearest_block(distances: Sequence[BlockDistance]) -> BlockDistance:
+    """Return the block with the smallest distance; of equal ones the first."""
+    return min(distances, key=lambda block: (block.value, block.start))
+
+
+def nearest_layers(
+    model: "PreTrainedModel", adapter: Adapter, windows: Sequence[Sequence[int]], distance: Distance
+) -> list[int]:
+    """Return all layers from the smallest to the greatest distance of their own; equal ones by index."""
+    single = block_distances(model, adapter, windows, distance, [1])
+    return [block.start for block in sorted(single, key=lambda block: (block.value, block.start))]
