@@ -135,7 +135,7 @@ class Settings(BaseSettings):
         description="shares of a method's own units (weights, neurons, layers) to remove, comma-separated "
         "fractions in (0, 1)"
     )
-    seeds: int = Field(gt=0, le=1000, description="repetitions of what is random")
+    seeds: int = Field(gt=0, le=1000, description="draws of what is random and of the calibration text")
     max_params: Quantity = Field(description="larger models are not pruned, parameters (200M, 1.5B)")
     evaluation_windows: int = Field(gt=0, description="held-out windows behind every perplexity")
     calibration_windows: int = Field(gt=0, description="windows that calibrated methods see")

@@ -100,7 +100,6 @@ def _experiments_of(row: CandidateRow, methods: list[Method], settings: Settings
     folder = _folder(row)
     sizes = TextSizes(settings.evaluation_windows, settings.calibration_windows, settings.window_tokens)
     evaluation = text_for(folder, "evaluation", sizes.evaluation_windows, sizes.window_tokens) if folder else None
-    calibration = text_for(folder, "calibration", sizes.calibration_windows, sizes.window_tokens) if folder else None
     dense = Experiment(_dense(row, evaluation, settings, device), folder, sizes, _refusal(row, folder, evaluation))
     yield dense
     for method in methods:
@@ -113,9 +112,16 @@ def _experiments_of(row: CandidateRow, methods: list[Method], settings: Settings
                     scope=method.scope,
                     ratio=ratio,
                     seed=seed,
-                    calibration=_hash(calibration) if method.calibrated else None,
+                    calibration=_calibration_hash(folder, sizes, seed) if method.calibrated else None,
                 )
                 yield replace(dense, specification=specification)
+
+
+def _calibration_hash(folder: Path | None, sizes: TextSizes, seed: int) -> str:
+    """Return the hash of the calibration text that a seed draws."""
+    if folder is None:
+        return NO_TEXT_HASH
+    return _hash(text_for(folder, "calibration", sizes.calibration_windows, sizes.window_tokens, seed))
 
 
 def _dense(row: CandidateRow, evaluation: Text | None, settings: Settings, device: str) -> Specification:
@@ -137,8 +143,9 @@ def _dense(row: CandidateRow, evaluation: Text | None, settings: Settings, devic
 
 
 def _seeds(method: Method, settings: Settings) -> range:
-    """Return the seeds of a method: one, 0, where nothing is random."""
-    return range(settings.seed, settings.seed + settings.seeds) if method.random else range(1)
+    """Return the seeds of a method, which draw what is random and the calibration text: one, 0, where neither is."""
+    drawn = method.random or method.calibrated
+    return range(settings.seed, settings.seed + settings.seeds) if drawn else range(1)
 
 
 def _hash(text: Text | None) -> str:

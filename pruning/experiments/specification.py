@@ -16,7 +16,7 @@ NO_TEXT_HASH = "none"
 class Specification:
     """One experiment; method "dense" with ratio 0 is the model as it is.
 
-    `calibration` and `evaluation` are hashes of texts; `seed` is 0 where nothing is random. `metrics` are the names of
+    `calibration` and `evaluation` are hashes of texts; `seed` is 0 where nothing is drawn. `metrics` are the names of
     all metrics that are measured.
     """
 

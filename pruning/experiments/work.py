@@ -100,12 +100,12 @@ def _distances(dense: "PreTrainedModel", experiment: Experiment) -> tuple[BlockD
 
 def _calibration(experiment: Experiment) -> Text:
     assert experiment.folder is not None
-    return _text(experiment.folder, "calibration", experiment.sizes)
+    return _text(experiment.folder, "calibration", experiment.sizes, experiment.specification.seed)
 
 
-def _text(folder: Path, split: Split, sizes: TextSizes) -> Text:
+def _text(folder: Path, split: Split, sizes: TextSizes, seed: int = 0) -> Text:
     count = sizes.evaluation_windows if split == "evaluation" else sizes.calibration_windows
-    found = text_for(folder, split, count, sizes.window_tokens)
+    found = text_for(folder, split, count, sizes.window_tokens, seed)
     if found is None:
         raise UnsupportedModelError(NO_TEXT)
     return found

@@ -26,12 +26,15 @@ def speaks_reference_language(folder: Path) -> bool:
     return isinstance(model, dict) and model.get("vocab") == dict(TOKEN_IDS)
 
 
-def text_for(folder: Path, split: Split, count: int, tokens: int) -> Text | None:
-    """Return text for the model in a folder, in windows no longer than its context; None when there is none."""
+def text_for(folder: Path, split: Split, count: int, tokens: int, seed: int = 0) -> Text | None:
+    """Return text for the model in a folder, in windows no longer than its context; None when there is none.
+
+    Each seed draws a text of its own.
+    """
     longest = min(tokens, context_of(folder))
     if longest < SHORTEST_WINDOW or not speaks_reference_language(folder):
         return None
-    return reference_text(split, count, int(longest))
+    return reference_text(split, count, int(longest), seed)
 
 
 def check_window(tokens: int) -> None:
@@ -43,10 +46,10 @@ def check_window(tokens: int) -> None:
 
 
 @cache
-def reference_text(split: Split, count: int, tokens: int) -> Text:
+def reference_text(split: Split, count: int, tokens: int, seed: int = 0) -> Text:
     """Return the first `count` windows of a split of the reference language. Raises `UsageError` for short windows."""
     check_window(tokens)
-    found = windows(split, count, tokens)
+    found = windows(split, count, tokens, seed)
     return Text(found.token_ids, found.text_hash, found.floor_nats_per_token)
 
 

@@ -23,19 +23,21 @@ INTRODUCTION = (
     "and, where it writes text, generated with the key-value cache and without."
 )
 LEGEND = (
-    "● parameters are gone; ○ same shape (zeros, copies or low rank); – refused, see below. {cells:,} cells, "
-    "{refused:,} refused; among decoders {share:.1%}."
+    "● parameters are gone; ○ same shape (zeros, copies or low rank); – refused, see below; blank: nothing of "
+    "the kind in the model. {cells:,} cells that are not blank, {refused:,} refused; among decoders {share:.1%}."
 )
-SIGNS = {"gone": "●", "zero": "○", "refused": "–"}
+SIGNS = {"gone": "●", "zero": "○", "refused": "–", "absent": ""}
+ABSENT = "needs a mixture of experts"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What became of one model and method: parameters gone, set to zero or otherwise kept in shape, or a refusal."""
+    """What became of one model and method: parameters gone, or kept in shape as zeros, copies or low rank; a refusal;
+    nothing of the kind in the model; or a defect of ours."""
 
     architecture: str
     method: str
-    outcome: Literal["gone", "zero", "refused"]
+    outcome: Literal["gone", "zero", "refused", "absent", "broken"]
     reason: str = ""
 
 
@@ -60,7 +62,7 @@ def try_cell(architecture: str, method: str) -> Cell:
         physical = _pruned(model, method)
     except PruningError as error:
         assert torch.equal(_answer(model), _answer(dense)), f"{method} refused {architecture} and changed it"
-        return Cell(architecture, method, "refused", str(error))
+        return Cell(architecture, method, "absent" if ABSENT in str(error) else "refused", str(error))
     after = _answer(model)
     assert after.numel() == 1 or not torch.equal(after, _answer(dense)), "nothing changed"
     with tempfile.TemporaryDirectory() as place:
@@ -124,14 +126,14 @@ def _row(architecture: str) -> list[Cell]:
 def _tried(architecture: str, method: str) -> Cell:
     try:
         return try_cell(architecture, method)
-    except Exception as error:
-        error.add_note(f"{method} on {architecture}")
-        raise
+    except Exception as error:  # noqa: BLE001  # all defects are listed at the end, not the first alone
+        return Cell(architecture, method, "broken", f"{type(error).__name__}: {error}")
 
 
 def page(cells: list[Cell]) -> str:
     """Return the table as markdown: architectures down, methods across by scope, and the refusals in words."""
     found = {(cell.architecture, cell.method): cell for cell in cells}
+    cells = [cell for cell in cells if cell.outcome != "absent"]
     refused = [cell for cell in cells if cell.outcome == "refused"]
     decoders = {name for name, row in ARCHITECTURES.items() if [*row.stacks] == ["decoder"]}
     of_decoders = [cell for cell in cells if cell.architecture in decoders]
@@ -167,9 +169,13 @@ def _plain(reason: str) -> str:
 
 
 def main() -> int:
-    """Write the page."""
+    """Write the page, or say which cells are broken."""
     with ProcessPoolExecutor(2) as pool:
         cells = [cell for row in pool.map(_row, ARCHITECTURES) for cell in row]
+    broken = [f"{cell.method} on {cell.architecture}: {cell.reason}\n" for cell in cells if cell.outcome == "broken"]
+    if broken:
+        sys.stderr.writelines(broken)
+        return 1
     PAGE.write_text(page(cells), encoding="utf-8")
     sys.stdout.write(f"{len(cells)} cells written to {PAGE.name}\n")
     return 0

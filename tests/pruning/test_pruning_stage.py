@@ -166,8 +166,12 @@ def test_a_key_depends_on_what_the_numbers_depend_on(fresh_store: Path) -> None:
         changed = {name for name in first if recalibrated[name] != first[name]}
         assert {method for _, method, _, _ in changed} == {"depth-angular"}
         more_seeds = keys(store, seeds="3", seed="4")
-        assert {seed for _, method, _, seed in more_seeds if method == "random"} == {4, 5, 6}
-        assert {seed for _, method, _, seed in more_seeds if method != "random"} == {0}
+        drawn = ("random", "depth-angular")
+        assert {seed for _, method, _, seed in more_seeds if method in drawn} == {4, 5, 6}
+        assert {seed for _, method, _, seed in more_seeds if method not in drawn} == {0}
+        plan = make_plan(store, load_settings({**FLAGS, "seeds": "3"}))
+        texts = {each.specification.calibration for each in plan.todo if each.specification.method == "depth-angular"}
+        assert len(texts - {"none"}) == 3
 
 
 def test_the_plan_and_settings_that_cannot_be_used(fresh_store: Path) -> None:
