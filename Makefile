@@ -1,7 +1,7 @@
 # make run    install and run the whole pipeline          make run ARGS="--source builtin --limit 20"
 # make test   install and run the tests                   make test ARGS="-k perplexity"
 # make check  format, lint, types, import contracts, tests: what CI runs
-# make table  prune, save and reload every method on every architecture: docs/METHOD_TABLE.md; a quarter of an hour
+# make table  prune, save and reload every method on every architecture: docs/METHOD_TABLE.md; three minutes
 # make lock   write requirements.lock and environment.yml anew after a change of versions in pyproject.toml
 
 PYTHON ?= python3
