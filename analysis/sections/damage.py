@@ -14,8 +14,9 @@ from analysis.sections.dense import DENSE, MISSING, DenseRow
 
 SHOWN_MODELS = 12
 SCOPES = (
-    "weight methods set weights to zero and keep the shape, neuron and layer methods take parts out where the "
-    "architecture lets them (see parameters left); each ratio is a share of what its scope may remove."
+    "weight methods set weights to zero and factorisation lowers the rank, both in the old shape; neuron, head, expert "
+    "and layer methods take parts out where the config can say it (see parameters left); a ratio is a share of what "
+    "its scope may remove."
 )
 
 

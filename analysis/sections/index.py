@@ -1,6 +1,15 @@
 """The index: what people see first. Its numbers come from the queries of the other sections."""
 
-from analysis.comparison import DAMAGE, DAMAGE_BOUND, DamageRow, headline_ratio, headroom, latency_by_scope
+from analysis.comparison import (
+    BASELINES,
+    DAMAGE,
+    DAMAGE_BOUND,
+    DamageRow,
+    best_methods,
+    headline_ratio,
+    headroom,
+    latency_by_scope,
+)
 from analysis.document import Block, Bullets, Inline, Link, Picture, Strong, paragraph
 from analysis.numbers import count_of, many, percent, times
 from analysis.section import Answers, Section
@@ -147,15 +156,22 @@ def _speed_sentence(rows: list[DamageRow]) -> list[Sentence]:
 
 
 def _leaderboard(answers: Answers) -> tuple[Block, ...]:
-    return (
-        paragraph(
-            "Perplexity on held-out windows with its 95 % interval. The asked share is of the method's own units, "
-            "which in one scope is about the same budget and across scopes is not: best is the least damage among the "
-            "methods of a scope (weight, neuron or layer) at the same asked share. More:",
-            Link("all of pruning", "reports/prune.md"),
-        ),
-        leaderboard(answers[DAMAGE]),
+    rows = answers[DAMAGE]
+    ratio = headline_ratio(rows)
+    best = best_methods(rows)
+    shown = [
+        row
+        for row in rows
+        if row.ratio == ratio
+        and ((row.source, row.model_id, ratio, row.method) in best or row.method == BASELINES.get(row.scope))
+    ]
+    explained = paragraph(
+        f"The best method of each scope and the scope's baseline at {percent(ratio)} asked: perplexity on held-out "
+        "windows with its 95 % interval. The asked share is of the method's own units, which in one scope is about the "
+        "same budget and across scopes is not. More:",
+        Link("all methods and ratios", "reports/prune.md"),
     )
+    return explained, leaderboard(shown)
 
 
 def _families(answers: Answers) -> tuple[Block, ...]:

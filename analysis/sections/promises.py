@@ -7,6 +7,7 @@ from analysis.numbers import count_of, decimal, percent, times
 from analysis.promises import CONFIDENCE, SEEDS, Outcome, outcomes
 from analysis.section import Answers, Section
 
+SHOWN_AS_MULTIPLE = 0.1  # smaller ratios would all be 0.00 x
 _NONE = (
     "No promise was put to the test: run",
     Code("python run_pipeline.py --prune --methods random,magnitude,wanda,sparsegpt --ratios 0.5 --seeds 5"),
@@ -45,9 +46,10 @@ def _promises(answers: Answers) -> tuple[Block, ...]:
 
 
 def _ratio(item: Outcome) -> str:
+    relative = times(item.relative) if item.relative >= SHOWN_AS_MULTIPLE else f"{decimal(item.relative)} x"
     if item.low is None or item.high is None:
-        return times(item.relative)
-    return f"{times(item.relative)} [{decimal(item.low)}, {decimal(item.high)}]"
+        return relative
+    return f"{relative} [{decimal(item.low)}, {decimal(item.high)}]"
 
 
 def _sentences(found: list[Outcome]) -> list[tuple[Inline, ...]]:

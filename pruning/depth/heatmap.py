@@ -15,13 +15,13 @@ _DPI = 110
 _INCHES_A_LAYER, _FEWEST_INCHES, _MOST_INCHES = 0.28, 4.0, 24.0
 
 
-def depth_heatmap(scores: DepthScores, path: Path, *, overwrite: bool = False) -> None:
+def depth_heatmap(scores: DepthScores, path: Path | str, *, overwrite: bool = False) -> None:
     """Draw the scores as a PNG: across the start of a block, up its size; each row from its smallest to its greatest.
 
     Raises `UsageError` when a file is there already or cannot be written.
     """
-    check_file(path, overwrite=overwrite)
-    write_file(path, _png(scores), overwrite=overwrite)
+    check_file(Path(path), overwrite=overwrite)
+    write_file(Path(path), _png(scores), overwrite=overwrite)
 
 
 def scaled(scores: DepthScores) -> "numpy.ndarray":

@@ -52,15 +52,15 @@ class DepthScores:
         check_size(size, self.layers)
         return tuple(BlockDistance(start, size, value) for start, value in enumerate(self.values[size - 1]))
 
-    def save(self, path: Path, *, overwrite: bool = False) -> None:
+    def save(self, path: Path | str, *, overwrite: bool = False) -> None:
         """Write the scores as JSON. Raises `UsageError` when a file is there already or cannot be written."""
         text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
-        write_file(path, text.encode(), overwrite=overwrite)
+        write_file(Path(path), text.encode(), overwrite=overwrite)
 
     @classmethod
-    def load(cls, path: Path) -> "DepthScores":
+    def load(cls, path: Path | str) -> "DepthScores":
         """Read scores from a file that `save` wrote. Raises `UsageError` saying what is wrong with it."""
-        found = read_object(path)
+        found = read_object(Path(path))
         try:
             return _read(found)
         except UsageError as error:

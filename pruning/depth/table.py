@@ -27,14 +27,24 @@ class DepthRow:
         return tuple(range(self.start, self.start + self.layers))
 
 
-def depth_table(scores: DepthScores, threshold: float | None = None) -> tuple[DepthRow, ...]:
+class DepthTable(tuple[DepthRow, ...]):
+    """Rows by size; printed as an aligned table."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        """Return the rows as aligned text."""
+        return table_text(self)
+
+
+def depth_table(scores: DepthScores, threshold: float | None = None) -> DepthTable:
     """Return the best block of every size from 1 to all but one layer; of equal scores the first.
 
     Raises `UsageError` for a threshold that is no number of at least 0.
     """
     check_threshold(threshold)
     best = [nearest_block(scores.blocks(size)) for size in range(1, scores.layers)]
-    return tuple(
+    return DepthTable(
         DepthRow(block.layers, block.start, block.value, None if threshold is None else block.value <= threshold)
         for block in best
     )

@@ -5,6 +5,7 @@ The model stays in evaluation mode: nothing is dropped at random.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -43,10 +44,11 @@ def heal(
     """Train a pruned causal language model in place and say what came of it; its shape stays as it is.
 
     `calibration` are windows of at least two token ids. `full` trains all parameters, otherwise additions of rank 8 to
-    the matrices of the layers are trained and merged; stacked experts are left out. Prunable weights that are zero are
-    zero afterwards: at every step of a full training, after merging otherwise. `learning_rate` falls linearly to zero
-    (None: 1e-3, full 1e-4). The same seed gives the same model on the same machine. Raises `UsageError` and
-    `UnsupportedModelError`, the model unchanged then, and `NotFiniteError` when the training fails.
+    the matrices of the layers are trained and merged; stacked experts are left out. What is trained is trained in fp32,
+    whatever the dtype of the weights. Prunable weights that are zero are zero afterwards: at every step of a full
+    training, after merging otherwise. `learning_rate` falls linearly to zero (None: 1e-3, full 1e-4). The same seed
+    gives the same model on the same machine. Raises `UsageError` and `UnsupportedModelError`, the model unchanged then,
+    and `NotFiniteError` when the training fails.
     """
     import torch
 
@@ -58,7 +60,7 @@ def heal(
         raise UnsupportedModelError(f"{adapter.model_class}: looked for matrices outside of stacked experts; none")
     before = _mean_loss(model, calibration, "before healing")
     masks = _masks(model, adapter)
-    with torch.random.fork_rng(), torch.enable_grad():
+    with torch.random.fork_rng(), torch.enable_grad(), _in_fp32(model):
         torch.manual_seed(seed)
         if full:
             _train_all(model, calibration, steps, rate, seed, masks)
@@ -77,6 +79,20 @@ def _mean_loss(model: "PreTrainedModel", windows: Windows, when: str) -> float:
     if not isfinite(loss):
         raise NotFiniteError(f"the loss on the calibration text is {loss} {when}")
     return loss
+
+
+@contextmanager
+def _in_fp32(model: "PreTrainedModel") -> Iterator[None]:
+    """Hold all tensors in fp32 for a while: fp16 has no room for gradients and Adam's squares of them."""
+    tensors = [*model.parameters(), *model.buffers()]
+    halves = [(tensor, tensor.dtype) for tensor in tensors if tensor.is_floating_point()]
+    for tensor, _ in halves:
+        tensor.data = tensor.data.float()
+    try:
+        yield
+    finally:
+        for tensor, dtype in halves:
+            tensor.data = tensor.data.to(dtype)
 
 
 def _check(adapter: Adapter, windows: Windows, steps: int, rate: float) -> None:

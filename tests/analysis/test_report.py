@@ -126,8 +126,7 @@ def test_the_index_says_in_words_who_beats_whom(full: Built) -> None:
 
 
 def test_the_prunability_table_has_every_measurement_and_one_best_a_scope(full: Built) -> None:
-    part = full.text("README.md").split("## Prunability")[1].split("## ")[0]
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in part.split("\n") if line.startswith("| ref-")]
+    rows = rows_of(full.text("reports/prune.md"), "## Damage")
     wanted = {
         (model, f"{100 * ratio:.0f} %", method): f"{damage_of(method, ratio):.2f} x"
         for model in REFERENCES
@@ -141,6 +140,19 @@ def test_the_prunability_table_has_every_measurement_and_one_best_a_scope(full: 
         assert row[-1] == (
             f"**best {row[2]} method**" if row[3] in ("magnitude", "mlp-maxmin", "depth-angular") else ""
         )
+
+
+def rows_of(page: str, heading: str) -> list[list[str]]:
+    """Return the cells of the rows of reference models in a section."""
+    part = page.split(heading)[1].split("\n## ")[0]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in part.split("\n") if line.startswith("| ref-")]
+
+
+def test_the_index_shows_the_best_of_each_scope_and_its_baseline(full: Built) -> None:
+    rows = rows_of(full.text("README.md"), "## Prunability")
+    assert {row[1] for row in rows} == {"50 %"}
+    assert {(row[2], row[3]) for row in rows} == {(scope, method) for method, scope in METHODS.items()}
+    assert len(rows) == len(REFERENCES) * len(METHODS)
 
 
 def test_the_verdicts_say_what_their_intervals_are(full: Built) -> None:

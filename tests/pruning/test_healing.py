@@ -33,6 +33,20 @@ def mean_loss(model: Any, windows: Any) -> float:
 
 
 @pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_healed_in_fp32_and_stays_half(
+    model: Any, windows: Any, full: bool, dtype: torch.dtype
+) -> None:
+    model.to(dtype)
+    prune(model, "mlp-maxmin", 0.5)
+    dtypes = {name: each.dtype for name, each in model.state_dict().items()}
+    healed = heal(model, windows, full=full, **FEW)
+    assert healed.loss_after < healed.loss_before - 0.01
+    assert {name: each.dtype for name, each in model.state_dict().items()} == dtypes
+    assert {each.dtype for each in model.parameters()} == {dtype}
+
+
+@pytest.mark.parametrize("full", [False, True])
 def test_the_loss_falls_zeros_stay_and_seeds_repeat(model: Any, windows: Any, full: bool) -> None:
     prune(model, "magnitude", 0.5)
     zeros = {name: each == 0 for name, each in model.named_parameters()}
