@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 from pruning.adapters.find import find_adapter
 from pruning.adapters.parts import Adapter
+from pruning.batches import token_windows
 from pruning.errors import UnsupportedModelError
 from pruning.methods import METHODS, Pruned, PruningRequest, check_method_ratio, refusal
+from pruning.models import without_dropout
 from pruning.texts import Text
 
 if TYPE_CHECKING:
@@ -28,20 +30,20 @@ def prune(
 
     `ratio` is the share of the method's units (weights, MLP neurons, heads, layers) to remove, in (0, 1); what is zero
     already counts as a unit. `calibration` are windows of token ids, for methods that look at text. Raises `UsageError`
-    for a ratio or a method that does not exist and `PruningError` for a model that does not fit; the model is unchanged
-    then, unless a weight is not finite.
+    for a ratio or a method that does not exist, or a window without tokens, and `PruningError` for a model that does
+    not fit; the model is unchanged then, unless a weight is not finite. Text runs through the model without dropout.
     """
     import torch
 
     record = METHODS[method]
     check_method_ratio(record, ratio)
+    windows = token_windows(calibration)
     adapter = find_adapter(model)
-    why_not = refusal(record, adapter, has_text=bool(calibration))
+    why_not = refusal(record, adapter, has_text=bool(windows))
     if why_not:
         raise UnsupportedModelError(f"{method} on {adapter.model_class}: {why_not}")
-    windows = tuple(tuple(window) for window in calibration)
-    with torch.no_grad():
-        removal = record.function(PruningRequest(model, adapter, ratio, windows, seed))
+    with torch.no_grad(), without_dropout(model):
+        removal = record.function(PruningRequest(model, adapter, float(ratio), windows, seed))
     return Pruned(record.name, record.version, record.scope, ratio, seed if record.random else 0, removal)
 
 
@@ -72,7 +74,8 @@ def evaluate(
     from pruning.evaluation import measure
     from pruning.evaluation.observe import observe
 
-    return measure(observe(model, text, dtype=torch.float32, repeats=repeats, dense=dense))
+    with without_dropout(model), without_dropout(dense or model):
+        return measure(observe(model, text, dtype=torch.float32, repeats=repeats, dense=dense))
 
 
 def inspect(model: "PreTrainedModel") -> Adapter:

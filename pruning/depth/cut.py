@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pruning.adapters.find import find_adapter
+from pruning.batches import token_windows
 from pruning.depth.scores import DepthScores, check_size
 from pruning.depth.table import check_threshold, depth_table
 from pruning.errors import RatioTooSmallError
 from pruning.methods.healing import remove_block_healed
 from pruning.methods.layers import remove_layers
 from pruning.methods.records import Pruned
+from pruning.models import without_dropout
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -69,7 +71,8 @@ def cut_block(
     if not 0 <= start <= total - layers:
         raise UsageError(f"--start: expected 0 to {total - layers} for {layers} of {total} layers, got {start}")
     if heal:
-        removal = remove_block_healed(model, adapter, start, layers, windows)
+        with without_dropout(model):
+            removal = remove_block_healed(model, adapter, start, layers, token_windows(windows))
     else:
         removal = remove_layers(model, adapter, range(start, start + layers))
     return Pruned(METHOD, VERSION, "layer", layers / total, 0, removal)

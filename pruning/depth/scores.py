@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
 from pruning.adapters.find import find_adapter
+from pruning.batches import token_windows
 from pruning.depth.output import write_file
 from pruning.errors import UnsupportedModelError
 from pruning.json_file import read_object
+from pruning.models import without_dropout
 from pruning.redundancy.blocks import BlockDistance, block_distances
 from pruning.redundancy.distances import DISTANCES
 
@@ -86,7 +88,8 @@ def depth_scores(
             f"{adapter.model_class}: expected a model that reads text with one stack of at least two layers of their "
             f"own; it reads {', '.join(adapter.inputs)} with {total} layers in {adapter.stack}"
         )
-    found = block_distances(model, adapter, windows, record)
+    with without_dropout(model):
+        found = block_distances(model, adapter, token_windows(windows), record)
     rows = ((block.value for block in found if block.layers == size) for size in range(1, total))
     return DepthScores(name or adapter.model_class, record.name, total, tuple(map(tuple, rows)))
 

@@ -14,7 +14,7 @@ def remove_least_turning_block_healed(request: PruningRequest) -> Removal:
 
 DEPTH_ANGULAR_HEALED = Method(
     "depth-angular-healed",
-    1,
+    2,
     "arXiv 2403.17887, with least squares",
     "layer",
     calibrated=True,

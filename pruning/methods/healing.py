@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-# Share of the mean square of the matrix's inputs that the ridge adds. On the reference models held-out perplexity after
-# healing rises from 1e-4 (llama 5.76, gpt2 4.74, bloom 4.69, gpt_neox 4.54) to 0.1 (5.80, 4.88, 4.95, 4.67).
-RIDGE = 1e-3
+# Shares of the mean square of the matrix's inputs that the ridge may add. Which one fits depends on how much text there
+# is (two windows a width: 0.1; twenty: 1e-6), so the text itself says: the one with the least error on windows that the
+# fit has not seen, by two halves. A single window cannot say.
+RIDGES = tuple(10.0**power for power in range(-6, 1))
+_RIDGE_OF_ONE_WINDOW = 0.1
 # What rounding may add to a state, in units of the dtype's precision, and what a correction may miss, relative.
 _ROUNDING, _MISS = 20, 1e-3
 
@@ -34,12 +36,14 @@ _ROUNDING, _MISS = 20, 1e-3
 class Correction:
     """What is to be added to a matrix, `delta` (outputs, inputs), and to its bias, (outputs) or None; fp64.
 
+    `ridge` is the share of the inputs' mean square that was added, one of `RIDGES` when there are two windows or more.
     `error_before` and `error_after` are |h_{s+n} - what enters instead| / |h_{s+n}| over the calibration tokens.
     """
 
     matrix: Projection
     delta: "torch.Tensor"
     bias: "torch.Tensor | None"
+    ridge: float
     error_before: float
     error_after: float
 
@@ -65,23 +69,20 @@ def fit_correction(
 
     The model is left alone. Raises `UnsupportedModelError` without text and `NotFiniteError`.
     """
-    import torch
-
     if not windows:
         raise UnsupportedModelError("healing needs calibration text in the model's vocabulary; there is none")
     matrix = last_matrix(adapter.layers[start - 1])
-    biased = getattr(model.get_submodule(matrix.path), "bias", None) is not None
-    moments, cross, missed, power = 0.0, 0.0, 0.0, 0.0
-    for inputs, states in _runs(model, adapter, matrix, windows, (start, start + layers)):
-        rows = _with_one(inputs) if biased else inputs
-        wanted = states[1] - states[0]
-        moments, cross = moments + rows.T @ rows, cross + rows.T @ wanted
-        missed, power = missed + float(wanted.square().sum()), power + float(states[1].square().sum())
-    for found in (moments, cross):
-        check_finite(torch.as_tensor(found), f"{matrix.path}: a moment over the calibration text")
-    solution, left = _ridge(torch.as_tensor(moments), torch.as_tensor(cross), missed)
+    # Every second window: neighbours may be of one document, and each half shall have the whole of the text.
+    halves = [
+        _sums(model, adapter, matrix, half, (start, start + layers)) for half in (windows[::2], windows[1::2]) if half
+    ]
+    ridge = _ridge_for(*halves) if len(halves) == 2 else _RIDGE_OF_ONE_WINDOW
+    sums = sum(halves[1:], halves[0])
+    solution = sums.solution(ridge)
+    biased = len(solution) > matrix.inputs
     delta, bias = (solution[:-1].T, solution[-1]) if biased else (solution.T, None)
-    return Correction(matrix, delta, bias, (missed / power) ** 0.5, (left / power) ** 0.5)
+    before, after = ((squares / sums.power) ** 0.5 for squares in (sums.missed, sums.left_by(solution)))
+    return Correction(matrix, delta, bias, ridge, before, after)
 
 
 def fold_correction(model: "PreTrainedModel", correction: Correction, start: int, batch: Batch) -> str:
@@ -121,15 +122,60 @@ def last_matrix(layer: LayerParts) -> Projection:
     return layer.attentions[-1].output
 
 
-def _ridge(moments: "torch.Tensor", cross: "torch.Tensor", missed: float) -> tuple["torch.Tensor", float]:
-    """Return the solution (inputs, outputs) and the sum of squares that it leaves of `missed`."""
+@dataclass(frozen=True)
+class _Sums:
+    """What a regression of y on x needs of some tokens, fp64: the sums of x x^T, of x y^T, of |y|^2, and of the squares
+    of the states that are to be met."""
+
+    moments: "torch.Tensor"
+    cross: "torch.Tensor"
+    missed: float
+    power: float
+
+    def __add__(self, other: "_Sums") -> "_Sums":
+        return _Sums(
+            self.moments + other.moments, self.cross + other.cross, self.missed + other.missed, self.power + other.power
+        )
+
+    def solution(self, ridge: float) -> "torch.Tensor":
+        """Return the map (inputs, outputs) that these tokens ask for."""
+        import torch
+
+        power = float(self.moments.diagonal().mean())
+        added = ridge * max(power, torch.finfo(self.moments.dtype).tiny)
+        return torch.linalg.solve(self.moments + added * torch.eye(len(self.moments)).to(self.moments), self.cross)
+
+    def left_by(self, solution: "torch.Tensor") -> float:
+        """Return the sum of squares that a map leaves of |y|^2 on these tokens."""
+        explained = 2 * float((solution * self.cross).sum()) - float((solution * (self.moments @ solution)).sum())
+        return max(self.missed - explained, 0.0)
+
+
+def _ridge_for(one: _Sums, other: _Sums) -> float:
+    """Return the ridge with which each half explains the other best; ties to the smaller."""
+    return min(RIDGES, key=lambda ridge: other.left_by(one.solution(ridge)) + one.left_by(other.solution(ridge)))
+
+
+def _sums(
+    model: "PreTrainedModel",
+    adapter: Adapter,
+    matrix: Projection,
+    windows: Sequence[Sequence[int]],
+    boundaries: tuple[int, int],
+) -> _Sums:
+    """Return the sums over windows. Raises `NotFiniteError`."""
     import torch
 
-    power = float(moments.diagonal().mean())
-    damped = moments + RIDGE * max(power, torch.finfo(moments.dtype).tiny) * torch.eye(len(moments)).to(moments)
-    solution = torch.linalg.solve(damped, cross)
-    left = missed - 2 * float((solution * cross).sum()) + float((solution * (moments @ solution)).sum())
-    return solution, max(left, 0.0)
+    biased = getattr(model.get_submodule(matrix.path), "bias", None) is not None
+    moments, cross, missed, power = 0.0, 0.0, 0.0, 0.0
+    for inputs, states in _runs(model, adapter, matrix, windows, boundaries):
+        rows = _with_one(inputs) if biased else inputs
+        wanted = states[1] - states[0]
+        moments, cross = moments + rows.T @ rows, cross + rows.T @ wanted
+        missed, power = missed + float(wanted.square().sum()), power + float(states[1].square().sum())
+    for found in (moments, cross):
+        check_finite(torch.as_tensor(found), f"{matrix.path}: a moment over the calibration text")
+    return _Sums(torch.as_tensor(moments), torch.as_tensor(cross), missed, power)
 
 
 def _close(found: "torch.Tensor", expected: "torch.Tensor", states: "torch.Tensor", dtype: "torch.dtype") -> bool:

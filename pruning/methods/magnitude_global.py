@@ -39,7 +39,7 @@ def _weights(request: PruningRequest) -> Iterator["torch.Tensor"]:
         with request.layers.reading(layer):
             for matrix in layer.matrices:
                 weight = matrix.weight(request.model).detach()
-                check_finite(weight, f"{matrix.path}.weight: a score")
+                check_finite(weight, f"{matrix.name}: a score")
                 yield weight
 
 

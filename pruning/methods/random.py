@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 def remove_random_weights(request: PruningRequest) -> Removal:
     """Zero random weights, the same share of every matrix."""
-    return remove_weights(request, lambda _, matrix, count: random_mask(matrix.size, count, request.seed, matrix.key))
+
+    def choose(weight: "torch.Tensor", matrix: Projection, count: int) -> "torch.Tensor":
+        return random_mask(matrix.size, count, request.seed, matrix.key).to(weight.device)
+
+    return remove_weights(request, choose)
 
 
 def _remove_from_groups(request: PruningRequest, pattern: Pattern) -> Removal:
@@ -22,7 +26,7 @@ def _remove_from_groups(request: PruningRequest, pattern: Pattern) -> Removal:
     def scores(weight: "torch.Tensor", matrix: Projection) -> "torch.Tensor":
         import torch
 
-        drawn = torch.rand(weight.shape, generator=random_generator(request.seed, matrix.path))
+        drawn = torch.rand(weight.shape, generator=random_generator(request.seed, matrix.key))
         return drawn.to(weight.device)
 
     return remove_from_groups(request, pattern, scores)

@@ -60,8 +60,9 @@ class Removal:
     """What a method removed, of `total` units. `physical`: the parameters are gone; otherwise `left` says what is there
     in their place.
 
-    `layers` are indices in the dense stack; `neurons` indices for each layer, `experts` for each layer that has some;
-    `heads` query heads for each attention.
+    `total` counts the whole model, but layers those of the main stack. `layers` are indices in the dense stack;
+    `neurons` indices for each layer, `experts` for each layer that has some; `heads` query heads for each attention. Of
+    methods that look at text these are the layers and attentions of the main stack, otherwise those of all stacks.
     """
 
     removed: int

@@ -58,7 +58,7 @@ def remove_by_sparsegpt(request: PruningRequest, pattern: Pattern | None = None)
 
     def change(weight: "torch.Tensor", matrix: Projection, factor: Factor) -> int:
         columns = rows_of(weight, matrix).T.float().contiguous()
-        check_finite(columns, f"{matrix.path}.weight")
+        check_finite(columns, matrix.name)
         ratio = request.ratio_of(matrix)
         prune_columns(columns, factor, ratio, pattern)
         rows_of(weight, matrix).copy_(columns.T)

@@ -46,7 +46,7 @@ def remove_from_groups(request: PruningRequest, pattern: Pattern, score: Scores)
     """Set the lowest scores of every group of consecutive inputs of an output to zero; ties by index."""
 
     def change(weight: "torch.Tensor", matrix: Projection) -> int:
-        mask = lowest_in_groups(rows_of(score(weight, matrix), matrix), pattern, f"{matrix.path}.weight")
+        mask = lowest_in_groups(rows_of(score(weight, matrix), matrix), pattern, matrix.name)
         set_to_zero(weight, rows_of(mask, matrix))
         return matrix.size * pattern.zeros // pattern.group
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import UsageError
 from pruning.adapters.find import find_adapter
 from pruning.adapters.parts import LayerParts
+from pruning.batches import token_windows
 from pruning.calibration.states import STATE_BYTES
 from pruning.card import base_license, model_card
 from pruning.checkpoint import check_output, copy_tokenizer
@@ -115,7 +116,7 @@ def prune_checkpoint(
     if record.scope not in ("weight", "factorisation") or record.whole_model:
         what = "runs the model to its end" if record.whole_model else f"removes {record.scope}s"
         raise UnsupportedModelError(f"{method}: {what}, which needs the whole model in memory")
-    windows = tuple(tuple(window) for window in calibration)
+    windows = token_windows(calibration)
     try:
         with workspace(output) as place:
             place.draft.mkdir()
@@ -152,7 +153,7 @@ def _prune(
     beside = {name: rest[at] for name, at in names.items() if at in rest}
     load_rest(model, adapter, beside, device=streaming.device, dtype=streaming.dtype)
     del rest, beside
-    request = PruningRequest(model, adapter, ratio, windows, seed, layers, streaming.state_bytes)
+    request = PruningRequest(model, adapter, float(ratio), windows, seed, layers, streaming.state_bytes)
     removal = record.function(request)
     writer.finish()
     for name in _CONFIGS:

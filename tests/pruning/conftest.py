@@ -46,6 +46,7 @@ def build(family: str, **changes: Any) -> Any:
 
     shape = {"vocab_size": len(TOKEN_IDS), "bos_token_id": BOS_ID, "eos_token_id": 2, "pad_token_id": 0}
     config = AutoConfig.for_model(family, **(shape | SHAPES[family] | changes))
+    torch.manual_seed(FAMILIES.index(family))
     model = AutoModelForCausalLM.from_config(config).eval()
     generator = torch.Generator().manual_seed(FAMILIES.index(family))
     with torch.no_grad():

@@ -100,7 +100,8 @@ def _answer(model: Any) -> Any:
 
 
 def _count(model: Any) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
+    # Each under every name that it has: layers that share one in memory are stored as copies.
+    return sum(parameter.numel() for _, parameter in model.named_parameters(remove_duplicate=False))
 
 
 def _check_generation(model: Any) -> None:

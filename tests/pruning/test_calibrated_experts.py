@@ -110,3 +110,11 @@ def test_the_way_of_running_experts_is_as_before(mixtral: Any) -> None:
     before = model.get_experts_implementation()
     prune(model, "wanda", 0.5, calibration=WINDOWS)
     assert model.get_experts_implementation() == before
+
+
+@pytest.mark.parametrize("method", ["random", "random-2:4"])
+def test_every_expert_has_a_random_mask_of_its_own(mixtral: Any, method: str) -> None:
+    model = copy.deepcopy(mixtral)
+    prune(model, method, 0.5)
+    experts = model.model.layers[0].mlp.experts
+    assert not torch.equal(experts.down_proj[0] == 0, experts.down_proj[1] == 0)

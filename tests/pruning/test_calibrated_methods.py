@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy
 import pytest
 import torch
 from hypothesis import given
@@ -51,6 +52,19 @@ def matrices(model: Any) -> Iterator[tuple[Projection, torch.Tensor]]:
 
 def first_of(scores: list[float], count: int) -> set[int]:
     return set(sorted(range(len(scores)), key=lambda place: (scores[place], place))[:count])
+
+
+def check_lowest(chosen: set[int], scores: list[float], count: int) -> int:
+    """Check a choice by fp32 scores against scores in float64; return how many lie too near the cut to be told apart.
+
+    fp32 rounds every activation and the sum of their squares: 1e-5 is some ten times what was seen between the two.
+    """
+    cut = sorted(scores)[count - 1]
+    below = {place for place, score in enumerate(scores) if score < cut * (1 - 1e-5)}
+    near = {place for place, score in enumerate(scores) if abs(score - cut) <= cut * 1e-5}
+    assert len(chosen) == count
+    assert below <= chosen <= below | near
+    return len(near) - 1
 
 
 def inputs_of(model: Any, paths: list[str], windows: Any) -> dict[str, torch.Tensor]:
@@ -114,14 +128,17 @@ def test_wanda_equals_the_loop_and_every_row_has_its_zeros(model: Any, windows: 
     pruned = prune(model, "wanda", ratio, calibration=windows)
     first = inspect(dense).layers[0]
     inputs = inputs_of(dense, [matrix.path for matrix in first.matrices], windows)
+    near = 0
     for matrix in first.matrices:
         name = f"{matrix.path}.weight"
         norms = (inputs[matrix.path] ** 2).sum(0).sqrt().tolist()
         before, after = rows(dense.get_parameter(name), matrix), rows(model.get_parameter(name), matrix)
         for weights, left in zip(before.double().tolist(), after, strict=True):
             scores = [abs(weight) * norm for weight, norm in zip(weights, norms, strict=True)]
-            assert set((left == 0).nonzero().squeeze(1).tolist()) == first_of(scores, int(ratio * len(scores) + 1e-9))
+            gone = set((left == 0).nonzero().squeeze(1).tolist())
+            near += check_lowest(gone, scores, int(ratio * len(scores) + 1e-9))
         assert torch.equal(after[after != 0], before[after != 0])
+    assert near <= 0.002 * sum(matrix.outputs for matrix in first.matrices) + 1
     for matrix, weight in matrices(model):
         assert set((weight == 0).sum(1).tolist()) == {int(ratio * matrix.inputs + 1e-9)}
     assert pruned.removal.removed == sum(int((weight == 0).sum()) for _, weight in matrices(model))
@@ -254,6 +271,22 @@ def test_inputs_that_are_always_zero_go_first_and_change_nothing_else() -> None:
     prune_columns(fewer, inverse_factor(tokens.T @ tokens, "test"), 0.0625)
     assert int((fewer == 0).sum()) == 8
     assert torch.equal(fewer[7], weight.T[7])
+
+
+def test_dropout_of_a_model_in_training_is_off_while_it_is_pruned(dense_models: dict[str, Any], windows: Any) -> None:
+    expected, model = (copy.deepcopy(dense_models["gpt2"]) for _ in range(2))
+    model.train()
+    model.transformer.h[1].eval()
+    prune(expected, "wanda", 0.5, calibration=windows)
+    prune(model, "wanda", 0.5, calibration=windows)
+    assert all(torch.equal(one, other) for one, other in zip(expected.parameters(), model.parameters(), strict=True))
+    assert [layer.training for layer in model.transformer.h] == [True, False, True, True]
+
+
+def test_a_window_without_tokens_is_an_error_and_a_ratio_can_be_numpys(model: Any, windows: Any) -> None:
+    with pytest.raises(UsageError, match="windows of one or more token ids, window 1 has none"):
+        prune(model, "wanda", 0.5, calibration=[(3, 4), ()])
+    assert prune(model, "wanda", numpy.float64(0.5), calibration=windows).achieved_ratio == 0.5
 
 
 def test_a_pattern_knows_one_ratio_and_needs_whole_groups(build_model: Callable[..., Any], windows: Any) -> None:

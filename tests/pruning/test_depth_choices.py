@@ -14,7 +14,7 @@ from pruning.checkpoint import save_checkpoint
 from pruning.errors import NotFiniteError, UnsupportedModelError
 from pruning.evaluation.observe import window_losses
 from pruning.generation import greedy_continuation
-from pruning.methods.healing import RIDGE
+from pruning.methods.healing import RIDGES, fit_correction
 from pruning.methods.sharing import share_layers, sources_of
 from pruning.models import load_model
 from pruning.redundancy.blocks import block_distances
@@ -96,7 +96,9 @@ def test_healing_is_never_worse_and_equals_least_squares(
 ) -> None:
     dense = dense_states(model, family, windows)
     wanted = [states[start + layers] for states in dense]
-    best = least_squares_error(model, windows, start, [*zip((s[start] for s in dense), wanted, strict=True)])
+    rows, missing = regression(model, windows, start, [*zip((s[start] for s in dense), wanted, strict=True)])
+    ridge = fit_correction(model, inspect(model), start, layers, windows).ridge
+    best = float((missing - rows @ ridge_fit(rows, missing, ridge)).square().sum())
     plain, healed = copy.deepcopy(model), copy.deepcopy(model)
     cut_block(plain, start, layers)
     note = cut_block(healed, start, layers, heal=True, windows=windows).removal.note
@@ -107,10 +109,10 @@ def test_healing_is_never_worse_and_equals_least_squares(
     assert greedy_continuation(healed, windows[0][:5]) == greedy_continuation(healed, windows[0][:5], use_cache=False)
 
 
-def least_squares_error(
+def regression(
     model: Any, windows: Windows, start: int, pairs: list[tuple[torch.Tensor, torch.Tensor]]
-) -> float:
-    """Return the error of numpy's least squares with sqrt(ridge) times the identity below the rows."""
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what the matrix before the cut reads, with a one where it has a bias, and what is missing after it."""
     mlp = inspect(model).layers[start - 1].mlp
     assert mlp
     module = model.get_submodule(mlp.down.path)
@@ -123,10 +125,32 @@ def least_squares_error(
     rows = torch.cat(seen).double()
     if module.bias is not None:
         rows = torch.cat([rows, torch.ones(len(rows), 1, dtype=torch.float64)], dim=1)
-    missing = torch.cat([wanted - there for there, wanted in pairs])
-    below = (RIDGE * rows.square().sum() / rows.shape[1]).sqrt() * torch.eye(rows.shape[1], dtype=torch.float64)
-    fit = torch.linalg.lstsq(torch.cat([rows, below]), torch.cat([missing, torch.zeros(len(below), missing.shape[1])]))
-    return float((missing - rows @ fit.solution).square().sum())
+    return rows, torch.cat([wanted - there for there, wanted in pairs])
+
+
+def ridge_fit(rows: torch.Tensor, missing: torch.Tensor, ridge: float) -> torch.Tensor:
+    """Return numpy's least squares with sqrt(ridge) times the identity below the rows."""
+    below = (ridge * rows.square().sum() / rows.shape[1]).sqrt() * torch.eye(rows.shape[1], dtype=torch.float64)
+    zeros = torch.zeros(len(below), missing.shape[1])
+    return torch.linalg.lstsq(torch.cat([rows, below]), torch.cat([missing, zeros])).solution
+
+
+def test_the_ridge_is_the_one_that_explains_unseen_windows_best(dense_models: dict[str, Any], windows: Windows) -> None:
+    model = dense_models["gpt2"]
+    dense = dense_states(model, "gpt2", windows)
+    halves = [
+        regression(model, half, 1, [(states[1], states[3]) for states in dense[first::2]])
+        for first, half in enumerate((windows[::2], windows[1::2]))
+    ]
+    errors = {
+        ridge: sum(
+            float((theirs[1] - theirs[0] @ ridge_fit(*ours, ridge)).square().sum())
+            for ours, theirs in (halves, reversed(halves))
+        )
+        for ridge in RIDGES
+    }
+    assert fit_correction(model, inspect(model), 1, 2, windows).ridge == min(errors, key=lambda ridge: errors[ridge])
+    assert fit_correction(model, inspect(model), 1, 2, windows[:1]).ridge in RIDGES
 
 
 @pytest.mark.parametrize(("name", "why"), [("gemma2", "not linear"), ("bert", "not linear"), ("llama", "no layer")])

@@ -216,7 +216,7 @@ def test_random_members_depend_on_the_seed_alone() -> None:
 def test_cross_attention_loses_heads_too() -> None:
     model = build_tiny("t5")
     removal = prune(model, "heads-random-remove", 0.25).removal
-    assert (removal.removed, removal.total, removal.physical) == (8, 32, False)
+    assert (removal.removed, removal.total, removal.physical) == (7, 28, False)
     assert "relative positions go by the head's index" in removal.note
     cross = model.decoder.block[1].layer[1].EncDecAttention.o.weight
     assert int((cross == 0).all(dim=0).sum()) == 8
@@ -277,3 +277,10 @@ def test_a_large_model_with_grouped_queries_is_planned_in_a_second(monkeypatch: 
     assert [len(plan.removed) for plan in plans] == [8] * 32
     assert sum(len(plan.removed) for plan in imbalanced_heads(request_of(model, 0.25))) == 32 * 8
     assert time.perf_counter() - start < 1
+
+
+def test_the_total_counts_heads_that_no_text_runs_through() -> None:
+    """As of weights and neurons: of a model that also sees, the decoder's heads are not all."""
+    removal = prune(build_tiny("llava"), "heads-balanced-zero", 0.5, calibration=WINDOWS).removal
+    heads = [attention.heads for layer in inspect(build_tiny("llava")).all_layers for attention in layer.attentions]
+    assert (removal.removed, removal.total) == (4, sum(heads)) == (4, 20)

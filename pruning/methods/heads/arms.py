@@ -13,7 +13,7 @@ from pruning.methods.heads.parameters import (
     set_to_zero,
 )
 from pruning.methods.heads.physical import remove_physically, why_not_physical
-from pruning.methods.heads.plan import HeadPlan
+from pruning.methods.heads.plan import HeadPlan, all_places
 from pruning.methods.records import COPIES, ZEROS, PruningRequest, Removal
 
 # Positions that differ by head and are no parameter of it: a head at another index, or a copy, computes another thing.
@@ -29,7 +29,7 @@ def positions_by_head(stacks: Iterable[Stack]) -> str:
 def zero(request: PruningRequest, plans: Sequence[HeadPlan]) -> Removal:
     """Set the removed heads to zero in matrices of the old shape."""
     _zero(request, plans)
-    return _removal(plans)
+    return _removal(request, plans)
 
 
 def duplicate(request: PruningRequest, plans: Sequence[HeadPlan]) -> Removal:
@@ -41,7 +41,7 @@ def duplicate(request: PruningRequest, plans: Sequence[HeadPlan]) -> Removal:
     _duplicate(request, plans)
     positions = positions_by_head(plan.place.stack for plan in plans)
     note = f"copies keep the {positions} positions of their own index, so they are no exact twins" if positions else ""
-    return _removal(plans, left=COPIES, note=note)
+    return _removal(request, plans, left=COPIES, note=note)
 
 
 def merge(request: PruningRequest, plans: Sequence[HeadPlan]) -> Removal:
@@ -68,9 +68,9 @@ def remove(request: PruningRequest, plans: Sequence[HeadPlan]) -> Removal:
 def _finish(request: PruningRequest, plans: Sequence[HeadPlan], why_not: str | None) -> Removal:
     if why_not is None:
         remove_physically(request.model, plans)
-        return _removal(plans, physical=True)
+        return _removal(request, plans, physical=True)
     _zero(request, plans)
-    return _removal(plans, note=f"the heads are zero in matrices of the old shape: {why_not}")
+    return _removal(request, plans, note=f"the heads are zero in matrices of the old shape: {why_not}")
 
 
 def _why_not_physical(request: PruningRequest, plans: Sequence[HeadPlan]) -> str | None:
@@ -114,7 +114,14 @@ def _check_extras(request: PruningRequest, plans: Sequence[HeadPlan]) -> None:
         list(extra_parts(request.model, plan.place.attention, plan.removed, plan.lost_groups))
 
 
-def _removal(plans: Sequence[HeadPlan], *, physical: bool = False, left: str = ZEROS, note: str = "") -> Removal:
+def _removal(
+    request: PruningRequest,
+    plans: Sequence[HeadPlan],
+    *,
+    physical: bool = False,
+    left: str = ZEROS,
+    note: str = "",
+) -> Removal:
     heads = tuple(plan.removed for plan in plans)
-    total = sum(plan.place.attention.heads for plan in plans)
+    total = sum(place.attention.heads for place in all_places(request.adapter))
     return Removal(sum(map(len, heads)), total, physical=physical, heads=heads, left=left, note=note)
