@@ -15,7 +15,8 @@ from pruning.card import base_license, model_card
 from pruning.checkpoint import check_output, copy_tokenizer
 from pruning.errors import UnsupportedModelError
 from pruning.finite import check_finite
-from pruning.methods import METHODS, Method, Pruned, PruningRequest, check_method_ratio, refusal
+from pruning.methods import METHODS, Method, Pruned, PruningRequest, carry_out, check_method_ratio, refusal
+from pruning.streaming.choose import needs_whole_model
 from pruning.streaming.skeleton import build_skeleton, check_layers, load_into, load_rest, stored_names, unload
 from pruning.streaming.stored import ShardWriter, StoredTensors
 from pruning.workspace import workspace
@@ -112,9 +113,9 @@ def prune_checkpoint(
     record = METHODS[method]
     check_method_ratio(record, ratio)
     check_output(output, overwrite=overwrite)
-    if record.scope not in ("weight", "factorisation") or record.whole_model:
-        what = "runs the model to its end" if record.whole_model else f"removes {record.scope}s"
-        raise UnsupportedModelError(f"{method}: {what}, which needs the whole model in memory")
+    whole = needs_whole_model(record)
+    if whole:
+        raise UnsupportedModelError(whole)
     windows = tuple(tuple(window) for window in calibration)
     try:
         with workspace(output) as place:
@@ -148,15 +149,18 @@ def _prune(
     layers = StreamedLayers(model, stored, names, writer, streaming)
     in_layers = {at for layer in adapter.all_layers for at in layers.names_of(layer).values()}
     rest = stored.read(stored.names - in_layers)
-    writer.write(rest)
     beside = {name: rest[at] for name, at in names.items() if at in rest}
+    for name, _ in model.named_parameters():
+        if name in beside:
+            check_finite(beside[name], name)
+    writer.write(rest)
     load_rest(model, adapter, beside, device=streaming.device, dtype=streaming.dtype)
     del rest, beside
     request = PruningRequest(model, adapter, ratio, windows, seed, layers, streaming.state_bytes)
-    removal = record.function(request)
+    pruned = carry_out(record, request)
     writer.finish()
     for name in _CONFIGS:
         if (base / name).is_file():
             shutil.copyfile(base / name, draft / name)
     copy_tokenizer(base, draft)
-    return Pruned(record.name, record.version, record.scope, ratio, seed if record.random else 0, removal)
+    return pruned

@@ -54,6 +54,12 @@ def test_the_way_follows_the_free_memory(checkpoints: dict[str, Path], monkeypat
     assert not choose_way("never", folder, METHODS["wanda"]).stream
     with pytest.raises(UnsupportedModelError, match="removes neurons, which needs the whole model in memory"):
         choose_way("always", folder, METHODS["mlp-maxmin"])
+    with pytest.raises(UnsupportedModelError, match="wanda-sensitivity runs the model to its end"):
+        choose_way("always", folder, METHODS["wanda-sensitivity"])
+    assert not choose_way("auto", folder, METHODS["wanda-sensitivity"]).stream
+    for name in ("svd", "wanda-owl"):
+        assert choose_way("always", folder, METHODS[name]).stream
+        assert choose_way("auto", folder, METHODS[name]).stream
     with pytest.raises(UsageError, match="--stream: expected auto, always, never"):
         choose_way("sometimes", folder, METHODS["wanda"])
 
