@@ -12,6 +12,7 @@ from pruning.errors import RatioTooSmallError
 from pruning.methods.healing import remove_block_healed
 from pruning.methods.layers import remove_layers
 from pruning.methods.records import Pruned
+from pruning.texts.windows import token_windows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -69,7 +70,7 @@ def cut_block(
     if not 0 <= start <= total - layers:
         raise UsageError(f"--start: expected 0 to {total - layers} for {layers} of {total} layers, got {start}")
     if heal:
-        removal = remove_block_healed(model, adapter, start, layers, windows)
+        removal = remove_block_healed(model, adapter, start, layers, token_windows(model, windows))
     else:
         removal = remove_layers(model, adapter, range(start, start + layers))
     return Pruned(METHOD, VERSION, "layer", layers / total, 0, removal)

@@ -15,11 +15,12 @@ _DPI = 110
 _INCHES_A_LAYER, _FEWEST_INCHES, _MOST_INCHES = 0.28, 4.0, 24.0
 
 
-def depth_heatmap(scores: DepthScores, path: Path, *, overwrite: bool = False) -> None:
+def depth_heatmap(scores: DepthScores, path: Path | str, *, overwrite: bool = False) -> None:
     """Draw the scores as a PNG: across the start of a block, up its size; each row from its smallest to its greatest.
 
     Raises `UsageError` when a file is there already or cannot be written.
     """
+    path = Path(path)
     check_file(path, overwrite=overwrite)
     write_file(path, _png(scores), overwrite=overwrite)
 
@@ -57,7 +58,7 @@ def _png(scores: DepthScores) -> bytes:
             vmin=0,
             vmax=1,
             yticklabels=[str(size) for size in range(1, scores.layers)],
-            cbar_kws={"label": f"{scores.distance}, each row from its smallest (0) to its greatest (1)"},
+            cbar_kws={"label": f"{scores.distance}, each row\nfrom its smallest (0) to its greatest (1)"},
         )
         axes.invert_yaxis()
         axes.set(xlabel="first layer of the block", ylabel="layers in the block", title=printable(scores.model, 60))

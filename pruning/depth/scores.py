@@ -14,6 +14,7 @@ from pruning.errors import UnsupportedModelError
 from pruning.json_file import read_object
 from pruning.redundancy.blocks import BlockDistance, block_distances
 from pruning.redundancy.distances import DISTANCES
+from pruning.texts.windows import token_windows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -52,15 +53,15 @@ class DepthScores:
         check_size(size, self.layers)
         return tuple(BlockDistance(start, size, value) for start, value in enumerate(self.values[size - 1]))
 
-    def save(self, path: Path, *, overwrite: bool = False) -> None:
+    def save(self, path: Path | str, *, overwrite: bool = False) -> None:
         """Write the scores as JSON. Raises `UsageError` when a file is there already or cannot be written."""
         text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
-        write_file(path, text.encode(), overwrite=overwrite)
+        write_file(Path(path), text.encode(), overwrite=overwrite)
 
     @classmethod
-    def load(cls, path: Path) -> "DepthScores":
+    def load(cls, path: Path | str) -> "DepthScores":
         """Read scores from a file that `save` wrote. Raises `UsageError` saying what is wrong with it."""
-        found = read_object(path)
+        found = read_object(Path(path))
         try:
             return _read(found)
         except UsageError as error:
@@ -86,7 +87,7 @@ def depth_scores(
             f"{adapter.model_class}: expected a model that reads text with one stack of at least two layers of their "
             f"own; it reads {', '.join(adapter.inputs)} with {total} layers in {adapter.stack}"
         )
-    found = block_distances(model, adapter, windows, record)
+    found = block_distances(model, adapter, token_windows(model, windows), record)
     rows = ((block.value for block in found if block.layers == size) for size in range(1, total))
     return DepthScores(name or adapter.model_class, record.name, total, tuple(map(tuple, rows)))
 
