@@ -82,7 +82,7 @@ def _stream(
     settings: Settings,
     progress: Progress,
 ) -> None:
-    calibration = choose_calibration(base, plan, progress) if record.calibrated else None
+    texts = Texts(choose_calibration(base, plan, progress) if record.calibrated else None, None)
 
     from pruning.streaming import Streaming, prune_checkpoint
 
@@ -91,10 +91,12 @@ def _stream(
         order.output,
         order.method,
         order.ratio,
-        calibration=calibration.windows if calibration else (),
+        calibration=texts.calibration.windows if texts.calibration else (),
         seed=settings.seed,
         streaming=Streaming(device=device),
         overwrite=order.overwrite,
+        name=base.name,
+        texts=texts.named(),
     )
     _say_pruned(
         order,
@@ -102,7 +104,7 @@ def _stream(
         f"nothing was measured: `python -m pruning evaluate {order.output}` does, where the model fits in memory",
         progress,
         streamed=True,
-        texts=Texts(calibration, None).hashes(),
+        texts=texts.hashes(),
     )
 
 

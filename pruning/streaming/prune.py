@@ -19,6 +19,7 @@ from pruning.methods import METHODS, Method, Pruned, PruningRequest, carry_out, 
 from pruning.streaming.choose import needs_whole_model
 from pruning.streaming.skeleton import build_skeleton, check_layers, load_into, load_rest, stored_names, unload
 from pruning.streaming.stored import ShardWriter, StoredTensors
+from pruning.texts import Text
 from pruning.workspace import workspace
 
 if TYPE_CHECKING:
@@ -100,13 +101,16 @@ def prune_checkpoint(
     seed: int = 0,
     streaming: Streaming = Streaming(),
     overwrite: bool = False,
+    name: str | None = None,
+    texts: Mapping[str, Text] | None = None,
 ) -> Pruned:
     """Prune weights of the causal language model in `base` and write the checkpoint `output`, whole or not at all.
 
     In memory are one layer, what is no layer (embeddings, norms, head) and the hidden states, so the model may be
-    larger than the memory of the machine or of the device. What is written has the dtypes that were stored. Raises
-    `UsageError` and `PruningError` as `prune` does, and `UnsupportedModelError` for a method that changes shapes or
-    runs the model to its end.
+    larger than the memory of the machine or of the device. What is written has the dtypes that were stored. The card
+    calls the base `name` (None = its folder's name) and names `texts` by their role. Raises `UsageError`
+    and `PruningError` as `prune` does, and `UnsupportedModelError` for a method that changes shapes or runs the model
+    to its end.
     """
     from safetensors import SafetensorError
 
@@ -121,7 +125,8 @@ def prune_checkpoint(
         with workspace(output) as place:
             place.draft.mkdir()
             pruned = _prune(base, place.draft, record, ratio, windows, seed, streaming)
-            (place.draft / "README.md").write_text(model_card(base.name, base_license(base), pruned, {}, {}), "utf-8")
+            card = model_card(name or base.name, base_license(base), pruned, {}, {}, texts=texts)
+            (place.draft / "README.md").write_text(card, encoding="utf-8")
             place.finish()
     except (OSError, SafetensorError) as error:
         raise UsageError(f"--output: writing {str(output)!r} failed, nothing was left there: {error}") from error

@@ -81,6 +81,16 @@ def test_prune_streams_when_memory_is_short_and_writes_the_same(
     assert all(torch.equal(each, found[name]) for name, each in expected.items())
 
 
+def test_the_card_of_a_streamed_checkpoint_names_model_and_text(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    command = ("prune", "reference/llama", "--method", "wanda", "--ratio", "0.5", "--stream", "always", *QUICK)
+    answer = call(*command, "--output", output)
+    assert answer.exit_code == 0, answer.output
+    card = (output / "README.md").read_text()
+    assert "- base model: `reference/llama`" in card
+    assert json.loads(answer.stdout.splitlines()[-1])["texts"]["calibration"] in card
+
+
 def test_what_cannot_stream_says_so(tmp_path: Path) -> None:
     for name in ("bert", "whisper", "vit"):
         write_weights(build_tiny(name), tmp_path / name, torch.float32)
