@@ -26,7 +26,6 @@ def model() -> Any:
     [
         ({"input_ids": WINDOWS}, "such as tokenizer"),
         (["some text"], "such as tokenizer"),
-        (5, "such as tokenizer"),
         ([[1, 2], []], "at least one token id"),
         ([[1, 10**9]], "expected token ids of the model, 0 to"),
         ([[-1, 1]], "expected token ids of the model, 0 to"),
