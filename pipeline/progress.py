@@ -30,7 +30,7 @@ class Progress(Protocol):
 
     verbose: bool
 
-    def result(self, text: str, **fields: Any) -> None:
+    def result(self, text: str, /, **fields: Any) -> None:
         """Print an answer on standard output: `text` for people, `fields` as JSON."""
         ...
 
@@ -98,7 +98,7 @@ class PlainProgress:
         self.verbose = verbose
         self._errors = errors or sys.stderr
 
-    def result(self, text: str, **fields: Any) -> None:
+    def result(self, text: str, /, **fields: Any) -> None:
         print("\n".join(printable(line, 2000) for line in text.split("\n")), flush=True)
 
     def note(self, text: str) -> None:
@@ -124,7 +124,7 @@ class JsonProgress:
     def __init__(self, verbose: bool = False) -> None:
         self.verbose = verbose
 
-    def result(self, text: str, **fields: Any) -> None:
+    def result(self, text: str, /, **fields: Any) -> None:
         self._write("result", **(fields or {"text": text}))
 
     def note(self, text: str) -> None:
@@ -142,7 +142,7 @@ class JsonProgress:
     def _say(self, label: str, done: int, total: int, seconds: float) -> None:
         self._write("progress", label=label, done=done, total=total, seconds=round(seconds, 1))
 
-    def _write(self, event: str, **fields: Any) -> None:
+    def _write(self, event: str, /, **fields: Any) -> None:
         print(json.dumps({"event": event, **fields}, default=str), flush=True)
 
 
@@ -156,7 +156,7 @@ class TerminalProgress:
         self._errors = Console(stderr=True, highlight=False)
         self._output = Console(highlight=False)
 
-    def result(self, text: str, **fields: Any) -> None:
+    def result(self, text: str, /, **fields: Any) -> None:
         for line in text.split("\n"):
             self._output.print(printable(line, 2000), markup=False, soft_wrap=True)
 

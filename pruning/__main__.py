@@ -8,24 +8,11 @@ import typer
 from pipeline.cli import new_app, with_settings
 from pipeline.progress import Progress
 from pipeline.settings import Settings
+from pruning.arguments import Calibration, Evaluation, Model
 from pruning.depth.commands import app as depth_app
 
 app = new_app("Stage 3: prune models under one protocol, measure what it costs, save normal checkpoints.")
 app.add_typer(depth_app, name="depth")
-
-Model = Annotated[
-    str, typer.Argument(metavar="MODEL", help="folder of a checkpoint, reference/NAME, or OWNER/NAME on the Hub")
-]
-
-TEXT = "reference, a text file, a folder, or OWNER/NAME[/CONFIG][:SPLIT] of a dataset"
-Calibration = Annotated[
-    str | None,
-    typer.Option(metavar="SOURCE", help=f"text that calibrated methods see: {TEXT}", show_default="reference"),
-]
-Evaluation = Annotated[
-    str | None,
-    typer.Option(metavar="SOURCE", help=f"text behind the perplexity: {TEXT}", show_default="reference"),
-]
 
 
 @app.command()
@@ -63,7 +50,7 @@ def prune(
         typer.Option(
             metavar="MODE",
             help="from disk to disk, one layer in memory: auto (when the model takes over half of the free memory) | "
-            "always | never; single weights only, and nothing is measured",
+            "always | never; only methods that keep every shape, and nothing is measured",
         ),
     ] = "auto",
     *,

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from pruning.adapters.find import find_adapter
 from pruning.adapters.parts import Adapter
-from pruning.batches import token_windows
 from pruning.errors import UnsupportedModelError
-from pruning.methods import METHODS, Pruned, PruningRequest, check_method_ratio, refusal
+from pruning.methods import METHODS, Pruned, PruningRequest, carry_out, check_method_ratio, refusal
 from pruning.models import without_dropout
 from pruning.texts import Text
+from pruning.texts.windows import hash_of_token_ids, token_windows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -29,22 +29,23 @@ def prune(
     """Prune a model in place and say what was removed.
 
     `ratio` is the share of the method's units (weights, MLP neurons, heads, layers) to remove, in (0, 1); what is zero
-    already counts as a unit. `calibration` are windows of token ids, for methods that look at text. Raises `UsageError`
-    for a ratio or a method that does not exist, or a window without tokens, and `PruningError` for a model that does
-    not fit; the model is unchanged then, unless a weight is not finite. Text runs through the model without dropout.
+    already counts as a unit. `calibration` are windows of token ids, such as `tokenizer(texts)["input_ids"]`, for
+    methods that look at text; it runs through the model without dropout. `model.save_pretrained` saves what comes out;
+    after share-*, whose layers are one parameter, `pruning.checkpoint.save_checkpoint` does. Raises `UsageError` for a
+    ratio, a method or tokens that do not exist and `PruningError` for a model that does not fit; the model is unchanged
+    then, unless a weight is not finite.
     """
     import torch
 
     record = METHODS[method]
     check_method_ratio(record, ratio)
-    windows = token_windows(calibration)
     adapter = find_adapter(model)
-    why_not = refusal(record, adapter, has_text=bool(windows))
+    why_not = refusal(record, adapter, has_text=len(calibration) > 0)
     if why_not:
         raise UnsupportedModelError(f"{method} on {adapter.model_class}: {why_not}")
+    windows = token_windows(model, calibration)
     with torch.no_grad(), without_dropout(model):
-        removal = record.function(PruningRequest(model, adapter, float(ratio), windows, seed))
-    return Pruned(record.name, record.version, record.scope, ratio, seed if record.random else 0, removal)
+        return carry_out(record, PruningRequest(model, adapter, float(ratio), windows, seed))
 
 
 def heal(
@@ -63,17 +64,25 @@ def heal(
 
 
 def evaluate(
-    model: "PreTrainedModel", text: Text | None = None, *, dense: "PreTrainedModel | None" = None, repeats: int = 15
+    model: "PreTrainedModel",
+    text: Text | Sequence[Sequence[int]] | None = None,
+    *,
+    dense: "PreTrainedModel | None" = None,
+    repeats: int = 15,
 ) -> "dict[str, Measurement]":
     """Measure a model: perplexity on `text`, sizes (bytes as fp32 safetensors) and latency, beside `dense` if given.
 
-    `repeats` is the number of timed forward passes. Raises `PruningError`.
+    `text` are windows of token ids, or a `Text`, which may know its floor; `repeats` is the number of timed forward
+    passes. Raises `UsageError` for what is no text and `PruningError`.
     """
     import torch
 
     from pruning.evaluation import measure
     from pruning.evaluation.observe import observe
 
+    if text is not None and not isinstance(text, Text):
+        windows = token_windows(model, text)
+        text = Text(windows, hash_of_token_ids(windows), None, "the windows given")
     with without_dropout(model), without_dropout(dense or model):
         return measure(observe(model, text, dtype=torch.float32, repeats=repeats, dense=dense))
 

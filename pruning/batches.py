@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.errors import UsageError
-
 if TYPE_CHECKING:
     import torch
 
@@ -20,15 +18,6 @@ class Batch:
     token_ids: "torch.Tensor"
     attention_mask: "torch.Tensor"
     lengths: tuple[int, ...]
-
-
-def token_windows(windows: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
-    """Return windows of token ids as tuples. Raises `UsageError` for one without tokens."""
-    found = tuple(tuple(window) for window in windows)
-    empty = next((place for place, window in enumerate(found) if not window), None)
-    if empty is not None:
-        raise UsageError(f"calibration: expected windows of one or more token ids, window {empty} has none")
-    return found
 
 
 def batches(windows: Sequence[Sequence[int]]) -> Iterator[Batch]:

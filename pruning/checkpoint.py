@@ -38,7 +38,8 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
         raise UsageError(f"--output: expected a folder, got {str(folder)!r}")
     if folder.exists() and not overwrite:
         raise UsageError(f"--output: {str(folder)!r} exists already; name another folder or give --overwrite")
-    if folder.exists() and any(folder.iterdir()) and not (folder / "config.json").is_file():
+    inside = [*folder.iterdir()] if folder.exists() else []
+    if inside and (not (folder / "config.json").is_file() or any(each.is_dir() for each in inside)):
         raise UsageError(f"--output: {str(folder)!r} holds something else than a checkpoint; it is not overwritten")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

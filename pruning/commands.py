@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.progress import Progress
 from pipeline.settings import Settings
-from pruning.methods import METHODS, refusal
+from pruning.methods import METHODS, Method, refusal
 from pruning.models import Checkpoint, resolve
 from pruning.texts import text_for
 
@@ -34,14 +34,15 @@ def inspect_command(name: str, settings: Settings, progress: Progress) -> None:
     checkpoint = resolve(name, offline=settings.offline)
     has_text = text_for(checkpoint.folder, "calibration", 1, settings.window_tokens) is not None
     adapter = _adapter(checkpoint)
-    fits = {method.name: refusal(method, adapter, has_text=has_text) for method in METHODS}
+    answers = {method.name: _answer(method, adapter, has_text=has_text) for method in METHODS}
+    width = max(map(len, answers))
     storage = " (Conv1D, stored transposed)" if any(matrix.transposed for matrix in adapter.prunable) else ""
     lines = [
         f"{checkpoint.name}: {adapter.model_class}, reads {', '.join(adapter.inputs)}",
         *(line for stack in adapter.stacks for line in _stack_lines(stack, main=stack is adapter.main)),
         *(f"{'tied':<16} {' = '.join(names)}" for names in adapter.tied),
         f"prunable         {adapter.prunable_weights:,} weights in {len(adapter.prunable)} matrices{storage}",
-        *(f"{method:<16} {'fits' if why is None else why}" for method, why in fits.items()),
+        *(f"{method:<{width}} {answer}" for method, answer in answers.items()),
     ]
     progress.result(
         "\n".join(lines),
@@ -54,8 +55,14 @@ def inspect_command(name: str, settings: Settings, progress: Progress) -> None:
         stacks=[_stack_values(stack) for stack in adapter.stacks],
         tied=adapter.tied,
         prunable_weights=adapter.prunable_weights,
-        methods={method: why or "fits" for method, why in fits.items()},
+        methods=answers,
     )
+
+
+def _answer(method: Method, adapter: "Adapter", *, has_text: bool) -> str:
+    """Return whether a method fits, or why not; `has_text`: the reference language is in the model's vocabulary."""
+    fits = "fits" if has_text or not method.calibrated else "fits, given --calibration"
+    return refusal(method, adapter, has_text=True) or fits
 
 
 def _adapter(checkpoint: Checkpoint) -> "Adapter":

@@ -76,6 +76,8 @@ def _token_ids(model: "PreTrainedModel", length: int) -> "torch.Tensor":
 
     config = model.config.get_text_config()
     context = next((value for name in _CONTEXTS if type(value := getattr(config, name, None)) is int), length)
+    if context < 1:
+        raise UnsupportedModelError(f"{type(model).__name__}: expected a context of at least one token, got {context}")
     special = {*_placeholders(model)}
     plain = [token for token in range(min(config.vocab_size, length + len(special))) if token not in special]
     return torch.tensor([[plain[place % len(plain)] for place in range(min(length, context))]], device=device_of(model))

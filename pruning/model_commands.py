@@ -82,7 +82,7 @@ def _stream(
     settings: Settings,
     progress: Progress,
 ) -> None:
-    calibration = _calibration(base, plan, progress) if record.calibrated else None
+    texts = Texts(choose_calibration(base, plan, progress) if record.calibrated else None, None)
 
     from pruning.streaming import Streaming, prune_checkpoint
 
@@ -91,10 +91,12 @@ def _stream(
         order.output,
         order.method,
         order.ratio,
-        calibration=calibration.windows if calibration else (),
+        calibration=texts.calibration.windows if texts.calibration else (),
         seed=settings.seed,
         streaming=Streaming(device=device),
         overwrite=order.overwrite,
+        name=base.name,
+        texts=texts.named(),
     )
     _say_pruned(
         order,
@@ -102,7 +104,7 @@ def _stream(
         f"nothing was measured: `python -m pruning evaluate {order.output}` does, where the model fits in memory",
         progress,
         streamed=True,
-        texts=Texts(calibration, None).hashes(),
+        texts=texts.hashes(),
     )
 
 
@@ -183,7 +185,7 @@ def evaluate_command(
     column = mine.name if other is None or mine.name != other.name else f"{mine.name} ({mine.folder})"
     model = load_model(mine.folder).to(device)  # pyright: ignore[reportArgumentType]
     columns[column] = measured(model, dense, mine, text, settings)
-    progress.result(table(columns), **{name: values(column) for name, column in columns.items()})
+    progress.result(table(columns), models={name: values(column) for name, column in columns.items()})
 
 
 def text_plan(calibration: str | None, evaluation: str | None, settings: Settings) -> TextPlan:
@@ -200,13 +202,14 @@ def text_plan(calibration: str | None, evaluation: str | None, settings: Setting
 
 def choose_texts(base: Checkpoint, plan: TextPlan, progress: Progress, *, calibrated: bool) -> Texts:
     """Return the texts for a model, calibration where it is needed. Raises `UsageError` when they overlap."""
-    calibration = _calibration(base, plan, progress) if calibrated else None
+    calibration = choose_calibration(base, plan, progress) if calibrated else None
     texts = Texts(calibration, _evaluation(base, plan, progress))
     check_apart(texts.calibration, texts.evaluation)
     return texts
 
 
-def _calibration(base: Checkpoint, plan: TextPlan, progress: Progress) -> Text:
+def choose_calibration(base: Checkpoint, plan: TextPlan, progress: Progress) -> Text:
+    """Return the calibration text for a model. Raises `UsageError` and `UnsupportedModelError` for none."""
     if plan.shared and plan.calibration:
         count = plan.evaluation_windows
         progress.note(f"{plan.calibration.name}: evaluation reads the first {count} windows, calibration what follows")

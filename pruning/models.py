@@ -35,6 +35,9 @@ _AUTO_CLASSES = (
     "AutoModelForCTC",
     "AutoModel",
 )
+# Keys of what is built one by one: a config with a billion layers would be built until memory ends.
+_COUNTED = re.compile(r"(num|n)_(\w+_)?(layers?|blocks?|experts)|(\w+_)?layers")
+_MOST_COUNTED = 10_000
 _MAX_HEADER_BYTES = 100_000_000  # the safetensors format's own limit
 
 
@@ -214,7 +217,7 @@ def weight_bytes(folder: Path) -> int:
 
 def check_config(folder: Path) -> dict[str, Any]:
     """Return the config of a folder. Raises `UsageError` for no or broken JSON, `UnsupportedModelError` when it asks
-    for quantised weights or for an implementation that would be fetched as code."""
+    for quantised weights, for an implementation that would be fetched as code, or for more layers than can be built."""
     config = read_object(folder / "config.json")
     if config.get("quantization_config"):
         raise UnsupportedModelError(f"{folder.name}: quantised weights cannot be pruned; give the unquantised model")
@@ -222,7 +225,18 @@ def check_config(folder: Path) -> dict[str, Any]:
         # Such a value names a kernel on the Hub, which is code.
         if "implementation" in key and isinstance(value, str) and "/" in value:
             raise UnsupportedModelError(f"{folder.name}: config key {key!r} asks for code from outside: {value!r}")
+    for key, value in _pairs(config):
+        if _COUNTED.fullmatch(key) and isinstance(value, int) and value > _MOST_COUNTED:
+            raise UnsupportedModelError(f"{folder.name}: expected at most {_MOST_COUNTED:,} as {key}, got {value:,}")
     return config
+
+
+def _pairs(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the keys and values of a config and of the configs in it."""
+    for key, value in config.items():
+        yield key, value
+        if isinstance(value, dict):
+            yield from _pairs(value)
 
 
 def _reference_folder(name: str) -> Path:

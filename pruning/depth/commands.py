@@ -9,12 +9,10 @@ from pipeline.cli import new_app, with_settings
 from pipeline.errors import UsageError
 from pipeline.progress import Progress
 from pipeline.settings import Settings
+from pruning.arguments import Calibration, Model
 
 app = new_app("Depth pruning in steps: measure all blocks of layers, look at them, cut one.")
 
-Model = Annotated[
-    str, typer.Argument(metavar="MODEL", help="folder of a checkpoint, reference/NAME, or OWNER/NAME on the Hub")
-]
 Scores = Annotated[Path, typer.Argument(metavar="FILE", help="scores that `depth scores` wrote")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there already")]
 
@@ -27,6 +25,7 @@ def scores(
     distance: Annotated[str, typer.Option(help="distance between the states around a block", metavar="NAME")] = (
         "angular-last"
     ),
+    calibration: Calibration = None,
     overwrite: Overwrite = False,
     *,
     settings: Settings,
@@ -35,13 +34,17 @@ def scores(
     """Measure the distance over every block of layers, from one forward pass over the calibration text."""
     from pruning.depth.output import check_file
     from pruning.depth.scores import depth_scores
+    from pruning.model_commands import choose_calibration, text_plan
     from pruning.models import load_model, resolve
     from pruning.redundancy.distances import DISTANCES
+    from pruning.texts import check_window
 
     record = DISTANCES[distance]
     check_file(output, overwrite=overwrite)
+    check_window(settings.window_tokens)
+    plan = text_plan(calibration, None, settings)
     base = resolve(model, offline=settings.offline)
-    windows = _windows(base.name, base.folder, settings)
+    windows = choose_calibration(base, plan, progress).windows
     found = depth_scores(load_model(base.folder), windows, distance, name=base.name)
     found.save(output, overwrite=overwrite)
     progress.result(
@@ -108,6 +111,7 @@ def cut(
     layers: Annotated[int, typer.Option(help="how many layers to remove", metavar="COUNT")],
     output: Annotated[Path, typer.Option(help="folder that receives the checkpoint", metavar="DIR")],
     heal: Annotated[bool, typer.Option("--heal", help="fold a least-squares correction in before the cut")] = False,
+    calibration: Calibration = None,
     overwrite: Overwrite = False,
     *,
     settings: Settings,
@@ -117,14 +121,19 @@ def cut(
     from pruning.card import base_license, model_card
     from pruning.checkpoint import check_output, save_checkpoint
     from pruning.depth.cut import cut_block
+    from pruning.model_commands import Texts, choose_calibration, text_plan
     from pruning.models import load_model, resolve, stored_dtype
+    from pruning.texts import check_window
 
+    check_window(settings.window_tokens)
+    plan = text_plan(calibration, None, settings)
     base = resolve(model, offline=settings.offline)
     check_output(output, overwrite=overwrite)
-    windows = _windows(base.name, base.folder, settings) if heal else ()
+    texts = Texts(choose_calibration(base, plan, progress) if heal else None, None)
     loaded = load_model(base.folder)
+    windows = texts.calibration.windows if texts.calibration else ()
     pruned = cut_block(loaded, start, layers, heal=heal, windows=windows)
-    card = model_card(base.name, base_license(base.folder), pruned, {}, {})
+    card = model_card(base.name, base_license(base.folder), pruned, {}, {}, texts=texts.named())
     save_checkpoint(loaded, base.folder, output, dtype=stored_dtype(base.folder), card=card, overwrite=overwrite)
     progress.result(
         f"{pruned.sentence()}\nsaved to {output}; measure it with `python -m pruning evaluate`",
@@ -133,17 +142,6 @@ def cut(
         note=pruned.removal.note,
         output=str(output),
     )
-
-
-def _windows(name: str, folder: Path, settings: Settings) -> tuple[tuple[int, ...], ...]:
-    from pruning.errors import UnsupportedModelError
-    from pruning.texts import NO_TEXT, check_window, text_for
-
-    check_window(settings.window_tokens)
-    text = text_for(folder, "calibration", settings.calibration_windows, settings.window_tokens)
-    if text is None:
-        raise UnsupportedModelError(f"calibration for {name}: {NO_TEXT}")
-    return text.windows
 
 
 def _number(text: str) -> float:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pruning.adapters.find import find_adapter
-from pruning.batches import token_windows
 from pruning.depth.scores import DepthScores, check_size
 from pruning.depth.table import check_threshold, depth_table
 from pruning.errors import RatioTooSmallError
@@ -14,6 +13,7 @@ from pruning.methods.healing import remove_block_healed
 from pruning.methods.layers import remove_layers
 from pruning.methods.records import Pruned
 from pruning.models import without_dropout
+from pruning.texts.windows import token_windows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -72,7 +72,7 @@ def cut_block(
         raise UsageError(f"--start: expected 0 to {total - layers} for {layers} of {total} layers, got {start}")
     if heal:
         with without_dropout(model):
-            removal = remove_block_healed(model, adapter, start, layers, token_windows(windows))
+            removal = remove_block_healed(model, adapter, start, layers, token_windows(model, windows))
     else:
         removal = remove_layers(model, adapter, range(start, start + layers))
     return Pruned(METHOD, VERSION, "layer", layers / total, 0, removal)

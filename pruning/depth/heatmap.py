@@ -20,8 +20,9 @@ def depth_heatmap(scores: DepthScores, path: Path | str, *, overwrite: bool = Fa
 
     Raises `UsageError` when a file is there already or cannot be written.
     """
-    check_file(Path(path), overwrite=overwrite)
-    write_file(Path(path), _png(scores), overwrite=overwrite)
+    path = Path(path)
+    check_file(path, overwrite=overwrite)
+    write_file(path, _png(scores), overwrite=overwrite)
 
 
 def scaled(scores: DepthScores) -> "numpy.ndarray":
@@ -57,7 +58,7 @@ def _png(scores: DepthScores) -> bytes:
             vmin=0,
             vmax=1,
             yticklabels=[str(size) for size in range(1, scores.layers)],
-            cbar_kws={"label": f"{scores.distance}, each row from its smallest (0) to its greatest (1)"},
+            cbar_kws={"label": f"{scores.distance}, each row\nfrom its smallest (0) to its greatest (1)"},
         )
         axes.invert_yaxis()
         axes.set(xlabel="first layer of the block", ylabel="layers in the block", title=printable(scores.model, 60))

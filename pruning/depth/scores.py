@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
 from pruning.adapters.find import find_adapter
-from pruning.batches import token_windows
 from pruning.depth.output import write_file
 from pruning.errors import UnsupportedModelError
 from pruning.json_file import read_object
 from pruning.models import without_dropout
 from pruning.redundancy.blocks import BlockDistance, block_distances
 from pruning.redundancy.distances import DISTANCES
+from pruning.texts.windows import token_windows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -89,7 +89,7 @@ def depth_scores(
             f"own; it reads {', '.join(adapter.inputs)} with {total} layers in {adapter.stack}"
         )
     with without_dropout(model):
-        found = block_distances(model, adapter, token_windows(windows), record)
+        found = block_distances(model, adapter, token_windows(model, windows), record)
     rows = ((block.value for block in found if block.layers == size) for size in range(1, total))
     return DepthScores(name or adapter.model_class, record.name, total, tuple(map(tuple, rows)))
 

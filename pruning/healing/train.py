@@ -17,6 +17,7 @@ from pruning.devices import device_of
 from pruning.errors import NotFiniteError, UnsupportedModelError
 from pruning.evaluation.observe import window_losses
 from pruning.healing.records import Healed
+from pruning.texts.windows import token_windows
 
 if TYPE_CHECKING:
     import torch
@@ -54,7 +55,9 @@ def heal(
 
     rate = learning_rate if learning_rate is not None else (FULL_RATE if full else RATE)
     adapter = find_adapter(model)
-    _check(adapter, calibration, steps, rate)
+    _check_model(adapter)
+    calibration = token_windows(model, calibration)
+    _check(calibration, steps, rate)
     single = [matrix for matrix in adapter.prunable if matrix.expert is None]
     if not (full or single):
         raise UnsupportedModelError(f"{adapter.model_class}: looked for matrices outside of stacked experts; none")
@@ -95,18 +98,21 @@ def _in_fp32(model: "PreTrainedModel") -> Iterator[None]:
             tensor.data = tensor.data.to(dtype)
 
 
-def _check(adapter: Adapter, windows: Windows, steps: int, rate: float) -> None:
+def _check_model(adapter: Adapter) -> None:
+    if adapter.main.kind != "decoder" or adapter.main.crossed or adapter.inputs != ("input_ids",):
+        raise UnsupportedModelError(
+            f"{adapter.model_class}: healing trains causal language models; this one reads {', '.join(adapter.inputs)} "
+            f"with its {' and '.join(stack.name for stack in adapter.stacks)}"
+        )
+
+
+def _check(windows: Windows, steps: int, rate: float) -> None:
     if steps < 1:
         raise UsageError(f"--steps: expected at least 1, got {steps}")
     if not 0 < rate <= 1:
         raise UsageError(f"--learning-rate: expected a number in (0, 1], got {rate!r}")
     if not windows or min(map(len, windows)) < 2:
         raise UsageError("healing needs calibration text in windows of at least two tokens")
-    if adapter.main.kind != "decoder" or adapter.main.crossed or adapter.inputs != ("input_ids",):
-        raise UnsupportedModelError(
-            f"{adapter.model_class}: healing trains causal language models; this one reads {', '.join(adapter.inputs)} "
-            f"with its {' and '.join(stack.name for stack in adapter.stacks)}"
-        )
 
 
 def _train_all(model: "PreTrainedModel", windows: Windows, steps: int, rate: float, seed: int, masks: Masks) -> None:

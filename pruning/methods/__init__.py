@@ -6,6 +6,7 @@ from math import isfinite
 from pipeline.errors import UsageError
 from pipeline.registry import Registry
 from pruning.adapters.parts import Adapter
+from pruning.errors import RatioTooSmallError
 from pruning.methods.depth_angular import DEPTH_ANGULAR
 from pruning.methods.depth_angular_healed import DEPTH_ANGULAR_HEALED
 from pruning.methods.depth_blocks import DEPTH_ANGULAR_MEAN, DEPTH_LINEAR, DEPTH_MAGNITUDE
@@ -111,6 +112,15 @@ def ratios_of(method: Method, ratios: Sequence[float]) -> tuple[float, ...]:
     return tuple(ratios) if method.fixed_ratio is None else (method.fixed_ratio,)
 
 
+def carry_out(method: Method, request: PruningRequest) -> Pruned:
+    """Prune a model that the method fits. Raises `RatioTooSmallError` when nothing is left to remove at the ratio."""
+    removal = method.function(request)
+    if removal.removed == 0:
+        raise RatioTooSmallError(f"ratio {request.ratio:g} of {removal.total:,} {UNITS[method.scope]} removes none")
+    seed = request.seed if method.random else 0
+    return Pruned(method.name, method.version, method.scope, request.ratio, seed, removal)
+
+
 def refusal(method: Method, adapter: Adapter, *, has_text: bool) -> str | None:
     """Return why a method does not fit a model, or None when it does."""
     if method.calibrated and not has_text:
@@ -197,6 +207,7 @@ __all__ = [
     "PruningRequest",
     "Removal",
     "Scope",
+    "carry_out",
     "check_method_ratio",
     "check_ratio",
     "ratios_of",

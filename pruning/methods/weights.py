@@ -100,7 +100,7 @@ def with_budget(method: Method, budget: Budget) -> Method:
     return replace(
         method,
         name=f"{method.name}-{budget.name}",
-        source=f"{method.source}; {budget.source}",
+        source="; ".join(dict.fromkeys((method.source, budget.source))),
         function=prune,
         calibrated=True,
         whole_model=budget.whole_model,

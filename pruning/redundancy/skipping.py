@@ -34,7 +34,7 @@ class SkippingStack:
         """Return the mean loss of a token, nats, without `removed` and one more layer, for each that can be the one.
 
         The layers before that one are not computed again. `removed` is empty the first time. Raises
-        `UnsupportedModelError` when no token is predicted and `NotFiniteError` for a loss that is no number.
+        `UnsupportedModelError` when no token is predicted and `NotFiniteError` for a loss that is NaN or infinite.
         """
         import torch
 
@@ -50,7 +50,7 @@ class SkippingStack:
                     totals[index] += self._loss(batch, removed, index, entered[index])
         unknown = next((index for index, total in totals.items() if not isfinite(total)), None)
         if unknown is not None:
-            raise NotFiniteError(f"{self._name}: the loss of the calibration text without layer {unknown} is no number")
+            raise NotFiniteError(f"{self._name}: the loss on the text without layer {unknown} is NaN or infinite")
         return {index: total / tokens for index, total in totals.items()}
 
     def _entering(self, batch: Batch, removed: Collection[int]) -> "dict[int, torch.Tensor]":

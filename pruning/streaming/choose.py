@@ -28,23 +28,32 @@ class Way:
 def choose_way(wanted: str, folder: Path, method: Method) -> Way:
     """Return the way for a method on a checkpoint.
 
-    `auto` streams when the weights in fp32 take more than half of the free memory, unless the method removes more than
-    single weights: that needs the whole model. Raises `UsageError` for an unknown mode and `UnsupportedModelError` when
+    `auto` streams when the weights in fp32 take more than half of the free memory, unless the method needs the whole
+    model (`needs_whole_model`). Raises `UsageError` for an unknown mode and `UnsupportedModelError` when
     `always` is asked of such a method.
     """
     if wanted not in MODES:
         raise UsageError(f"--stream: expected {', '.join(MODES)}, got {wanted!r}")
-    whole = f"{method.name} removes {method.scope}s, which needs the whole model in memory"
-    if wanted == "always" and method.scope != "weight":
+    whole = needs_whole_model(method)
+    if wanted == "always" and whole:
         raise UnsupportedModelError(f"--stream always: {whole}")
     if wanted != "auto":
         return Way(wanted == "always", f"{_words(wanted == 'always')}, as --stream {wanted} says")
     needed, free = fp32_bytes(folder), free_memory()
     sizes = f"the weights take {_size(needed)} in fp32, {_size(free)} of memory are free"
     short = free is not None and needed > _FRACTION * free
-    if short and method.scope != "weight":
+    if short and whole:
         return Way(False, f"{_words(False)} although {sizes}: {whole}")
     return Way(short, f"{_words(short)}: {sizes}")
+
+
+def needs_whole_model(method: Method) -> str | None:
+    """Return why a method cannot work on one layer at a time, or None when it can."""
+    if method.whole_model:
+        return f"{method.name} runs the model to its end, which needs the whole model in memory"
+    if method.scope not in ("weight", "factorisation"):
+        return f"{method.name} removes {method.scope}s, which needs the whole model in memory"
+    return None
 
 
 def fp32_bytes(folder: Path) -> int:

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 from pipeline.errors import UsageError
 from pruning.adapters.find import find_adapter
 from pruning.adapters.parts import LayerParts
-from pruning.batches import token_windows
 from pruning.calibration.states import STATE_BYTES
 from pruning.card import base_license, model_card
 from pruning.checkpoint import check_output, copy_tokenizer
 from pruning.errors import UnsupportedModelError
 from pruning.finite import check_finite
-from pruning.methods import METHODS, Method, Pruned, PruningRequest, check_method_ratio, refusal
+from pruning.methods import METHODS, Method, Pruned, PruningRequest, carry_out, check_method_ratio, refusal
+from pruning.streaming.choose import needs_whole_model
 from pruning.streaming.skeleton import build_skeleton, check_layers, load_into, load_rest, stored_names, unload
 from pruning.streaming.stored import ShardWriter, StoredTensors
+from pruning.texts import Text
+from pruning.texts.windows import token_windows
 from pruning.workspace import workspace
 
 if TYPE_CHECKING:
@@ -100,28 +102,31 @@ def prune_checkpoint(
     seed: int = 0,
     streaming: Streaming = Streaming(),
     overwrite: bool = False,
+    name: str | None = None,
+    texts: Mapping[str, Text] | None = None,
 ) -> Pruned:
     """Prune weights of the causal language model in `base` and write the checkpoint `output`, whole or not at all.
 
     In memory are one layer, what is no layer (embeddings, norms, head) and the hidden states, so the model may be
-    larger than the memory of the machine or of the device. What is written has the dtypes that were stored. Raises
-    `UsageError` and `PruningError` as `prune` does, and `UnsupportedModelError` for a method that changes shapes or
-    runs the model to its end.
+    larger than the memory of the machine or of the device. What is written has the dtypes that were stored. The card
+    calls the base `name` (None = its folder's name) and names `texts` by their role. Raises `UsageError`
+    and `PruningError` as `prune` does, and `UnsupportedModelError` for a method that changes shapes or runs the model
+    to its end.
     """
     from safetensors import SafetensorError
 
     record = METHODS[method]
     check_method_ratio(record, ratio)
     check_output(output, overwrite=overwrite)
-    if record.scope not in ("weight", "factorisation") or record.whole_model:
-        what = "runs the model to its end" if record.whole_model else f"removes {record.scope}s"
-        raise UnsupportedModelError(f"{method}: {what}, which needs the whole model in memory")
-    windows = token_windows(calibration)
+    whole = needs_whole_model(record)
+    if whole:
+        raise UnsupportedModelError(whole)
     try:
         with workspace(output) as place:
             place.draft.mkdir()
-            pruned = _prune(base, place.draft, record, ratio, windows, seed, streaming)
-            (place.draft / "README.md").write_text(model_card(base.name, base_license(base), pruned, {}, {}), "utf-8")
+            pruned = _prune(base, place.draft, record, ratio, calibration, seed, streaming)
+            card = model_card(name or base.name, base_license(base), pruned, {}, {}, texts=texts)
+            (place.draft / "README.md").write_text(card, encoding="utf-8")
             place.finish()
     except (OSError, SafetensorError) as error:
         raise UsageError(f"--output: writing {str(output)!r} failed, nothing was left there: {error}") from error
@@ -133,31 +138,35 @@ def _prune(
     draft: Path,
     record: Method,
     ratio: float,
-    windows: tuple[tuple[int, ...], ...],
+    calibration: Sequence[Sequence[int]],
     seed: int,
     streaming: Streaming,
 ) -> Pruned:
     """Write the pruned weights and the files beside them into the folder `draft`."""
     model, stored = build_skeleton(base), StoredTensors(base)
     adapter = find_adapter(model)
-    why_not = refusal(record, adapter, has_text=bool(windows))
+    why_not = refusal(record, adapter, has_text=len(calibration) > 0)
     if why_not:
         raise UnsupportedModelError(f"{record.name} on {adapter.model_class}: {why_not}")
+    windows = token_windows(model, calibration)
     names = stored_names(model, stored)
     check_layers(model, adapter, names)
     writer = ShardWriter(draft, len(adapter.all_layers) + 1)
     layers = StreamedLayers(model, stored, names, writer, streaming)
     in_layers = {at for layer in adapter.all_layers for at in layers.names_of(layer).values()}
     rest = stored.read(stored.names - in_layers)
-    writer.write(rest)
     beside = {name: rest[at] for name, at in names.items() if at in rest}
+    for name, _ in model.named_parameters():
+        if name in beside:
+            check_finite(beside[name], name)
+    writer.write(rest)
     load_rest(model, adapter, beside, device=streaming.device, dtype=streaming.dtype)
     del rest, beside
     request = PruningRequest(model, adapter, float(ratio), windows, seed, layers, streaming.state_bytes)
-    removal = record.function(request)
+    pruned = carry_out(record, request)
     writer.finish()
     for name in _CONFIGS:
         if (base / name).is_file():
             shutil.copyfile(base / name, draft / name)
     copy_tokenizer(base, draft)
-    return Pruned(record.name, record.version, record.scope, ratio, seed if record.random else 0, removal)
+    return pruned

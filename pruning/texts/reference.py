@@ -12,7 +12,8 @@ from pruning.reference.vocabulary import TOKEN_IDS
 from pruning.texts.records import Text
 
 NO_TEXT = (
-    "no text in this model's vocabulary: today only the reference language is there, for models with its tokenizer"
+    "no text for this model: the reference language is for models with its tokenizer and a context of at least "
+    f"{SHORTEST_WINDOW} tokens"
 )
 _CONTEXT_FIELDS = ("max_position_embeddings", "n_positions")
 

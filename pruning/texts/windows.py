@@ -1,6 +1,6 @@
 """Text as windows of token ids: packed, each of one length, nothing drawn at random."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from hashlib import blake2b
 from itertools import islice
@@ -10,9 +10,28 @@ from pipeline.errors import UsageError
 from pruning.texts.records import Pieces
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 Windows = tuple[tuple[int, ...], ...]
+
+
+def token_windows(model: "PreTrainedModel", given: Iterable[Iterable[int]]) -> Windows:
+    """Return windows of token ids, given as lists, arrays or tensors, as integers.
+
+    Raises `UsageError` for what is none, for an empty window and for a token that the model does not have.
+    """
+    try:
+        windows = tuple(tuple(int(token) for token in window) for window in given)
+    except (TypeError, ValueError) as error:
+        raise UsageError("expected windows of token ids, such as tokenizer(texts)['input_ids']") from error
+    if not all(windows):
+        raise UsageError("expected windows of at least one token id, got an empty one")
+    size = getattr(model.config.get_text_config(), "vocab_size", None)
+    odd = next((token for window in windows for token in window if token < 0 or (size and token >= size)), None)
+    if odd is not None:
+        known = f"0 to {size - 1}" if size else "0 or more"
+        raise UsageError(f"expected token ids of the model, {known}, got {odd}")
+    return windows
 
 
 def packed_windows(

@@ -39,7 +39,7 @@ def test_inspect_prints_all_stacks_heads_experts_and_ties(folders: dict[str, Pat
         "  positions      learned",
         "model.decoder.layers.0.encoder_attn (cross, split): 2 heads of 16, with biases",
         "tied             model.decoder.embed_tokens.weight = proj_out.weight",
-        "depth-last       fits",
+        f"{'depth-last':<26} fits",
     ):
         assert line in whisper
     experts = call("inspect", folders["qwen2_moe"]).stdout
@@ -66,7 +66,7 @@ def test_prune_saves_and_evaluate_measures(folders: dict[str, Path], name: str, 
     assert pruned.exit_code == 0, pruned.stderr
     measured = call("evaluate", output, "--against", base, "--latency-repeats", "1", "--json")
     assert measured.exit_code == 0, measured.stderr
-    numbers = json.loads(measured.stdout.splitlines()[-1])
+    numbers = json.loads(measured.stdout.splitlines()[-1])["models"]
     assert numbers["out"]["removed_fraction"] == pytest.approx(0.25, abs=0.01)
     assert "perplexity" not in numbers["out"]
 

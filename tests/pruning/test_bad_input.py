@@ -20,6 +20,7 @@ from pruning import prune
 from pruning.__main__ import app
 from pruning.errors import NotFiniteError, UnsupportedModelError
 from pruning.methods import METHODS
+from pruning.streaming.choose import needs_whole_model
 
 QUICK = ("--evaluation-windows", "2", "--calibration-windows", "2", "--latency-repeats", "1")
 # The commands with a limit on the size of a file: what a full disk answers, at the same places.
@@ -74,7 +75,8 @@ def test_weights_that_are_not_finite(checkpoints: dict[str, Path], tmp_path: Pat
         if "proj" in name:
             tensor[0, 0] = bad
     save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
-    methods = [method for method in METHODS if stream == "never" or method.scope == "weight"]
+    dense = [method for method in METHODS if method.scope != "expert"]
+    methods = [method for method in dense if stream == "never" or not needs_whole_model(method)]
     for method in methods:
         ratio = str(method.fixed_ratio or 0.5)
         output = ("--output", tmp_path / "out", "--stream", stream)
@@ -82,6 +84,43 @@ def test_weights_that_are_not_finite(checkpoints: dict[str, Path], tmp_path: Pat
         assert answer.exit_code == 2, (method.name, answer.output)
         assert "NaN" in answer.stderr or "finite" in answer.stderr, (method.name, answer.stderr)
     assert [each.name for each in tmp_path.iterdir()] == ["base"]
+
+
+@pytest.mark.parametrize("stream", ["never", "always"])
+def test_a_weight_outside_of_the_layers_that_is_not_finite(
+    checkpoints: dict[str, Path], tmp_path: Path, stream: str
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(checkpoints["llama"], base)
+    weights = load_file(base / "model.safetensors")
+    weights["model.norm.weight"][0] = math.inf
+    save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
+    output = ("--output", tmp_path / "out", "--stream", stream)
+    answer = call("prune", base, "--method", "random", "--ratio", "0.5", *output, *QUICK)
+    assert answer.exit_code == 2, answer.output
+    assert "model.norm.weight" in answer.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["base"]
+
+
+@pytest.mark.parametrize("stream", ["never", "always"])
+def test_a_ratio_that_removes_nothing(checkpoints: dict[str, Path], tmp_path: Path, stream: str) -> None:
+    output = ("--output", tmp_path / "out", "--stream", stream)
+    for name in ("random", "magnitude-global", "wanda", "sparsegpt", *(["depth-last"] if stream == "never" else [])):
+        answer = call("prune", checkpoints["opt"], "--method", name, "--ratio", "1e-9", *output, *QUICK)
+        assert answer.exit_code == 2, (name, answer.output)
+        assert "ratio 1e-09 of" in answer.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["text", "event"])
+def test_a_folder_named_like_a_field_of_the_answer(checkpoints: dict[str, Path], tmp_path: Path, name: str) -> None:
+    shutil.copytree(checkpoints["opt"], tmp_path / name)
+    for more in ((), ("--json",)):
+        answer = call("evaluate", tmp_path / name, *QUICK[:2], *QUICK[4:], *more)
+        assert answer.exit_code == 0, answer.output
+    said = json.loads(answer.stdout.splitlines()[-1])
+    assert said["event"] == "result"
+    assert "perplexity" in said["models"][name]
 
 
 def test_a_full_disk(checkpoints: dict[str, Path], tmp_path: Path) -> None:

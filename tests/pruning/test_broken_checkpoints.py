@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from pipeline.errors import ArboristError, UsageError
 from pruning.errors import UnsupportedModelError
-from pruning.models import load_model, stored_dtype
+from pruning.inputs import example_inputs
+from pruning.models import load_model, resolve, stored_dtype
 from pruning.texts import speaks_reference_language, text_for
 
 WEIGHTS = "model.safetensors"
@@ -105,3 +106,18 @@ def test_a_byte_order_mark_is_accepted(folder: Path) -> None:
 def test_a_tokenizer_too_deep_to_read_means_no_text(folder: Path) -> None:
     (folder / "tokenizer.json").write_text(DEEP, encoding="utf-8")
     assert text_for(folder, "evaluation", 2, 64) is None
+
+
+def test_a_config_of_a_billion_layers_is_refused_before_it_is_built(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    for changed in ({"num_hidden_layers": 10**9}, {"text_config": {"num_hidden_layers": 10**9}}):
+        (folder / "config.json").write_text(json.dumps(config | changed), encoding="utf-8")
+        with pytest.raises(UnsupportedModelError, match="at most 10,000 as num_hidden_layers, got 1,000,000,000"):
+            resolve(str(folder))
+
+
+def test_a_model_without_a_context_has_no_input(folder: Path) -> None:
+    model = load_model(folder)
+    model.config.max_position_embeddings = 0
+    with pytest.raises(UnsupportedModelError, match="a context of at least one token, got 0"):
+        example_inputs(model)

@@ -11,7 +11,7 @@ import torch
 
 from pipeline.errors import UsageError
 from pruning import inspect, prune
-from pruning.checkpoint import save_checkpoint
+from pruning.checkpoint import check_output, save_checkpoint
 from pruning.errors import UnsupportedModelError
 from pruning.generation import greedy_continuation
 from pruning.models import load_model, stored_dtype
@@ -125,3 +125,12 @@ def test_a_folder_of_something_else_is_not_overwritten(checkpoints: dict[str, Pa
     with pytest.raises(UsageError, match="something else than a checkpoint"):
         save_checkpoint(model, checkpoints["opt"], tmp_path / "home", dtype=torch.float32, card="", overwrite=True)
     assert (tmp_path / "home" / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_checkpoint_that_holds_a_folder_is_not_overwritten(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    (folder / "mine").mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    with pytest.raises(UsageError, match="something else than a checkpoint"):
+        check_output(folder, overwrite=True)
+    assert (folder / "mine").is_dir()

@@ -136,7 +136,7 @@ def test_the_command_saves_what_it_measured(
     said = call("heal", pruned, "--base", base, "--output", output, *few, *quick)
     assert said["loss_after"] < said["loss_before"]
     assert said["pruned"]["perplexity"] == pytest.approx(cut["after"]["perplexity"], rel=1e-6)
-    measured = call("evaluate", output, *quick[:2], *quick[4:])["healed"]
+    measured = call("evaluate", output, *quick[:2], *quick[4:])["models"]["healed"]
     for metric in ("perplexity", "parameters", "nonzeros", "bytes"):
         assert measured[metric] == pytest.approx(said["healed"][metric], rel=1e-6), metric
     assert measured["nonzeros"] == said["pruned"]["nonzeros"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def test_prune_says_what_it_did_and_evaluate_agrees(
     assert said["achieved_ratio"] == 0.5
     assert said["physical"] == (method != "magnitude" and not (family == "bloom" and method == "mlp-maxmin"))
     compared = call("evaluate", output, "--against", checkpoints[family], *QUICK[:2], *QUICK[4:], "--json")
-    seen = json.loads(compared.stdout.splitlines()[-1])
+    seen = json.loads(compared.stdout.splitlines()[-1])["models"]
     for metric in ("perplexity", "parameters", "nonzeros", "bytes", "removed_fraction"):
         assert seen["pruned"][metric] == pytest.approx(said["after"][metric], rel=1e-6)
         assert seen[family][metric] == pytest.approx(said["before"][metric], rel=1e-6)
@@ -174,3 +175,13 @@ def test_help_loads_nothing_heavy() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     answer = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_every_command_has_help() -> None:
+    commands = ["run", "prune", "heal", "evaluate", "methods", "inspect"]
+    steps = [["depth", name] for name in ("scores", "table", "heatmap", "cut")]
+    for command in ([], *([name] for name in commands), *steps):
+        answer = call(*command, "--help")
+        assert answer.exit_code == 0, command
+        assert answer.exception is None, command
+    assert "NAME(/CONFIG)(:SPLIT)" in "".join(re.split(r"[\s│]", call("prune", "--help").stdout))

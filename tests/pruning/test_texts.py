@@ -190,7 +190,7 @@ def test_a_model_of_another_language_has_no_text_unless_a_source_is_named(
     tokenizer["model"]["vocab"]["another"] = len(TOKEN_IDS)
     (tmp_path / "tokenizer.json").write_text(json.dumps(tokenizer))
     assert evaluation_text(tmp_path, plan(None, None)) is None
-    with pytest.raises(UnsupportedModelError, match="no text in this model's vocabulary"):
+    with pytest.raises(UnsupportedModelError, match="no text for this model"):
         evaluation_text(tmp_path, plan(None, "reference"))
     assert evaluation_text(tmp_path, plan(None, str(file)))
     file.write_text("another " * 100)
@@ -223,6 +223,6 @@ def test_the_commands_say_which_text_they_used(base: Path, file: Path, tmp_path:
     assert str(tmp_path) not in card  # a card is published
     assert all(f"- {role} text: `words.txt`" in card and found in card for role, found in said["texts"].items())
     measured = call("evaluate", output, "--evaluation", file, *SIZES[:2], *SIZES[4:], "--json")
-    numbers = json.loads(measured.stdout.splitlines()[-1])["pruned"]
+    numbers = json.loads(measured.stdout.splitlines()[-1])["models"]["pruned"]
     assert numbers["perplexity"] == pytest.approx(said["after"]["perplexity"], rel=1e-6)
     assert "excess_loss" not in numbers

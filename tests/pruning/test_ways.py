@@ -54,6 +54,12 @@ def test_the_way_follows_the_free_memory(checkpoints: dict[str, Path], monkeypat
     assert not choose_way("never", folder, METHODS["wanda"]).stream
     with pytest.raises(UnsupportedModelError, match="removes neurons, which needs the whole model in memory"):
         choose_way("always", folder, METHODS["mlp-maxmin"])
+    with pytest.raises(UnsupportedModelError, match="wanda-sensitivity runs the model to its end"):
+        choose_way("always", folder, METHODS["wanda-sensitivity"])
+    assert not choose_way("auto", folder, METHODS["wanda-sensitivity"]).stream
+    for name in ("svd", "wanda-owl"):
+        assert choose_way("always", folder, METHODS[name]).stream
+        assert choose_way("auto", folder, METHODS[name]).stream
     with pytest.raises(UsageError, match="--stream: expected auto, always, never"):
         choose_way("sometimes", folder, METHODS["wanda"])
 
@@ -73,6 +79,16 @@ def test_prune_streams_when_memory_is_short_and_writes_the_same(
     assert "nothing is measured" in streamed.output
     expected, found = (load_model(tmp_path / name).state_dict() for name in ("whole", "streamed"))
     assert all(torch.equal(each, found[name]) for name, each in expected.items())
+
+
+def test_the_card_of_a_streamed_checkpoint_names_model_and_text(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    command = ("prune", "reference/llama", "--method", "wanda", "--ratio", "0.5", "--stream", "always", *QUICK)
+    answer = call(*command, "--output", output)
+    assert answer.exit_code == 0, answer.output
+    card = (output / "README.md").read_text()
+    assert "- base model: `reference/llama`" in card
+    assert json.loads(answer.stdout.splitlines()[-1])["texts"]["calibration"] in card
 
 
 def test_what_cannot_stream_says_so(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def why_not_physical(model: "PreTrainedModel", plans: Sequence[HeadPlan]) -> str
         shape[part.dimension] -= len(part.indices)
         expected[part.parameter] = tuple(shape)
     found = difference(expected, shapes(example)) or difference(_buffers(model), _buffers(example))
-    return f"the config cannot say them; {found}" if found else _other_behaviour(model, example, plans)
+    return f"the config cannot say fewer heads; {found}" if found else _other_behaviour(model, example, plans)
 
 
 def remove_physically(model: "PreTrainedModel", plans: Sequence[HeadPlan]) -> None:
@@ -95,7 +95,7 @@ def _buffers(model: "PreTrainedModel") -> Mapping[str, tuple[int, ...]]:
 def _other_behaviour(model: "PreTrainedModel", example: "PreTrainedModel", plans: Sequence[HeadPlan]) -> str | None:
     for _, name, value, other in _changed_attributes(model, example, plans):
         if type(value) is not int or type(other) is not int:
-            return f"the config cannot say them; {name} is {value!r} and would be {other!r}"
+            return f"the config cannot say fewer heads; {name} is {value!r} and would be {other!r}"
     return None
 
 
