@@ -21,9 +21,9 @@ import torch
 
 from benchmarks.bench_streaming import write_model
 from pruning.batches import batches
-from pruning.methods.selection import TWO_OF_FOUR, lowest_in_groups
-from pruning.methods.weights import set_to_zero
 from pruning.models import quiet
+from pruning.removal.selection import TWO_OF_FOUR, lowest_in_groups
+from pruning.removal.weights import set_to_zero
 from pruning.streaming import Streaming, prune_checkpoint
 
 MOST_FORWARDS, MOST_BYTES, MOST_SECONDS = 1.5, 10_000_000_000, 600

@@ -16,7 +16,7 @@ import torch
 
 from pruning.adapters import find_adapter
 from pruning.methods import METHODS
-from pruning.methods.records import PruningRequest
+from pruning.removal.records import PruningRequest
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM

@@ -18,12 +18,12 @@ import torch
 from pruning.adapters import find_adapter
 from pruning.batches import batches
 from pruning.methods import METHODS
-from pruning.methods.records import PruningRequest
-from pruning.methods.selection import TWO_OF_FOUR, lowest, lowest_in_groups, share_of
 from pruning.methods.sparsegpt import inverse_factor, prune_columns
 from pruning.methods.wanda import wanda_mask
-from pruning.methods.weights import set_to_zero
 from pruning.redundancy.angular import angular_distances
+from pruning.removal.records import PruningRequest
+from pruning.removal.selection import TWO_OF_FOUR, lowest, lowest_in_groups, share_of
+from pruning.removal.weights import set_to_zero
 
 ROUNDS = 5
 BLOCK = 128

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.text import printable
 from pruning.evaluation.records import Measurement, shown
-from pruning.methods.records import UNITS, Pruned
+from pruning.removal.records import UNITS, Pruned
 from pruning.texts.records import Text
 
 _LICENSE = re.compile(r"^license:\s*([\w.+-]+)\s*$", re.MULTILINE)

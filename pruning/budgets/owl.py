@@ -12,7 +12,7 @@ from pruning.calibration.statistics import SquaredNorm
 if TYPE_CHECKING:
     import torch
 
-    from pruning.methods.records import PruningRequest, Removal
+    from pruning.removal.records import PruningRequest, Removal
 
 # A score over so many times the mean of its layer is an outlier (the paper's M, section 4).
 OUTLIER_TIMES = 5

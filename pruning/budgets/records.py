@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pruning.methods.records import PruningRequest, Removal
+    from pruning.removal.records import PruningRequest, Removal
 
 # (the method that will prune, what it is asked) -> ratio in [0, 1) by path of a layer of the main stack
 ChooseRatios = Callable[["Callable[[PruningRequest], Removal]", "PruningRequest"], Mapping[str, float]]

@@ -16,7 +16,7 @@ from pruning.finite import check_finite
 if TYPE_CHECKING:
     import torch
 
-    from pruning.methods.records import PruningRequest, Removal
+    from pruning.removal.records import PruningRequest, Removal
 
     Prune = Callable[[PruningRequest], Removal]
 

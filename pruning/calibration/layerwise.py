@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from pruning.methods.records import PruningRequest
+    from pruning.removal.records import PruningRequest
 
 R = TypeVar("R")
 MakeStatistic = Callable[[Projection, "torch.device"], Statistic[R]]

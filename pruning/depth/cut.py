@@ -9,10 +9,10 @@ from pruning.adapters.find import find_adapter
 from pruning.depth.scores import DepthScores, check_size
 from pruning.depth.table import check_threshold, depth_table
 from pruning.errors import RatioTooSmallError
-from pruning.methods.healing import remove_block_healed
-from pruning.methods.layers import remove_layers
-from pruning.methods.records import Pruned
 from pruning.models import without_dropout
+from pruning.removal.correction import remove_block_healed
+from pruning.removal.layers import remove_layers
+from pruning.removal.records import Pruned
 from pruning.texts.windows import token_windows
 
 if TYPE_CHECKING:

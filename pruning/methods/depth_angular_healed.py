@@ -1,9 +1,9 @@
 """The least turning block (arXiv 2403.17887), its loss made up for in the matrix before the cut."""
 
 from pruning.methods.depth_blocks import chosen_block
-from pruning.methods.healing import remove_block_healed
-from pruning.methods.records import Method, PruningRequest, Removal
 from pruning.redundancy.distances import ANGULAR_LAST
+from pruning.removal.correction import remove_block_healed
+from pruning.removal.records import Method, PruningRequest, Removal
 
 
 def remove_least_turning_block_healed(request: PruningRequest) -> Removal:

@@ -1,9 +1,9 @@
 """One contiguous block of layers: the one whose states before and after are nearest, by a distance of METHODS 2."""
 
-from pruning.methods.layers import layers_to_remove, remove_layers
-from pruning.methods.records import Method, PruningRequest, Removal
 from pruning.redundancy.blocks import BlockDistance, Distance, block_distances, nearest_block
 from pruning.redundancy.distances import ANGULAR_MEAN, LINEAR, RELATIVE_MAGNITUDE
+from pruning.removal.layers import layers_to_remove, remove_layers
+from pruning.removal.records import Method, PruningRequest, Removal
 
 
 def contiguous(name: str, source: str, distance: Distance) -> Method:

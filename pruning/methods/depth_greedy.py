@@ -1,8 +1,8 @@
 """Layer by layer the one without which the text is predicted best (SLEB, arXiv 2402.09025, algorithm 1)."""
 
-from pruning.methods.layers import layers_to_remove, remove_layers
-from pruning.methods.records import Method, PruningRequest, Removal
 from pruning.redundancy.skipping import SkippingStack
+from pruning.removal.layers import layers_to_remove, remove_layers
+from pruning.removal.records import Method, PruningRequest, Removal
 
 
 def remove_greedily(request: PruningRequest) -> Removal:

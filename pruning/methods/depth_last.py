@@ -1,7 +1,7 @@
 """The last layers: the trivial baseline of the scope layer."""
 
-from pruning.methods.layers import layers_to_remove, remove_layers
-from pruning.methods.records import Method, PruningRequest, Removal
+from pruning.removal.layers import layers_to_remove, remove_layers
+from pruning.removal.records import Method, PruningRequest, Removal
 
 
 def remove_last_layers(request: PruningRequest) -> Removal:

@@ -1,7 +1,7 @@
 """The last layers but the final one: a strong baseline without text (arXiv 2411.15558)."""
 
-from pruning.methods.layers import layers_to_remove, remove_layers
-from pruning.methods.records import Method, PruningRequest, Removal
+from pruning.removal.layers import layers_to_remove, remove_layers
+from pruning.removal.records import Method, PruningRequest, Removal
 
 
 def remove_last_but_final(request: PruningRequest) -> Removal:

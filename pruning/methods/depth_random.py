@@ -1,8 +1,8 @@
 """Random layers: the baseline that a choice of layers must beat."""
 
-from pruning.methods.layers import layers_to_remove, remove_layers
-from pruning.methods.records import Method, PruningRequest, Removal
-from pruning.methods.selection import random_mask
+from pruning.removal.layers import layers_to_remove, remove_layers
+from pruning.removal.records import Method, PruningRequest, Removal
+from pruning.removal.selection import random_mask
 
 
 def remove_random_layers(request: PruningRequest) -> Removal:

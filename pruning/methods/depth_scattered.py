@@ -1,9 +1,9 @@
 """Single layers, wherever they are: those that change the state least, each measured alone in the dense model."""
 
-from pruning.methods.layers import layers_to_remove, remove_layers
-from pruning.methods.records import Method, PruningRequest, Removal
 from pruning.redundancy.blocks import Distance, nearest_layers
 from pruning.redundancy.distances import ANGULAR_LAST, BLOCK_INFLUENCE
+from pruning.removal.layers import layers_to_remove, remove_layers
+from pruning.removal.records import Method, PruningRequest, Removal
 
 
 def _scattered(name: str, source: str, distance: Distance) -> Method:

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 from pruning.adapters.parts import ExpertParts
-from pruning.methods.experts import remove_experts
-from pruning.methods.records import Method, PruningRequest, Removal
-from pruning.methods.selection import random_generator
+from pruning.removal.experts import remove_experts
+from pruning.removal.records import Method, PruningRequest, Removal
+from pruning.removal.selection import random_generator
 
 if TYPE_CHECKING:
     import torch

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pruning.adapters.parts import ExpertParts
 from pruning.batches import batches
 from pruning.errors import UnsupportedModelError
-from pruning.methods.experts import experts_of, remove_experts
-from pruning.methods.records import Method, PruningRequest, Removal
+from pruning.removal.experts import experts_of, remove_experts
+from pruning.removal.records import Method, PruningRequest, Removal
 
 if TYPE_CHECKING:
     import torch

@@ -1,9 +1,9 @@
 """Smallest weights first, each matrix for itself (Han et al. 2015, arXiv 1506.02626)."""
 
 from pruning.budgets import OWL, SENSITIVITY
-from pruning.methods.records import Method, PruningRequest, Removal
-from pruning.methods.selection import FOUR_OF_EIGHT, TWO_OF_FOUR, Pattern, lowest
-from pruning.methods.weights import remove_from_groups, remove_weights, with_budget, with_pattern
+from pruning.removal.records import Method, PruningRequest, Removal
+from pruning.removal.selection import FOUR_OF_EIGHT, TWO_OF_FOUR, Pattern, lowest
+from pruning.removal.weights import remove_from_groups, remove_weights, with_budget, with_pattern
 
 
 def remove_smallest_weights(request: PruningRequest) -> Removal:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from pruning.adapters.parts import Projection
 from pruning.finite import check_finite
-from pruning.methods.records import Method, PruningRequest, Removal
-from pruning.methods.selection import find_cut, share_of
-from pruning.methods.weights import change_each, set_to_zero
+from pruning.removal.records import Method, PruningRequest, Removal
+from pruning.removal.selection import find_cut, share_of
+from pruning.removal.weights import change_each, set_to_zero
 
 if TYPE_CHECKING:
     import torch

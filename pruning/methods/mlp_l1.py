@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 from pruning.adapters.parts import MlpParts
-from pruning.methods.mlp_matrices import neuron_vectors
-from pruning.methods.neurons import remove_lowest_neurons
-from pruning.methods.records import Method, PruningRequest, Removal
+from pruning.removal.mlp_matrices import neuron_vectors
+from pruning.removal.neurons import remove_lowest_neurons
+from pruning.removal.records import Method, PruningRequest, Removal
 
 if TYPE_CHECKING:
     import torch

@@ -1,8 +1,8 @@
 """Random MLP neurons: the baseline of the scope neuron."""
 
-from pruning.methods.neurons import remove_neurons
-from pruning.methods.records import Method, PruningRequest, Removal
-from pruning.methods.selection import random_mask
+from pruning.removal.neurons import remove_neurons
+from pruning.removal.records import Method, PruningRequest, Removal
+from pruning.removal.selection import random_mask
 
 
 def remove_random_neurons(request: PruningRequest) -> Removal:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from pruning.adapters.parts import MlpParts
 from pruning.calibration.statistics import SquaredNorm
-from pruning.methods.mlp_matrices import neuron_columns
-from pruning.methods.neurons import remove_lowest_calibrated
-from pruning.methods.records import Method, PruningRequest, Removal
+from pruning.removal.mlp_matrices import neuron_columns
+from pruning.removal.neurons import remove_lowest_calibrated
+from pruning.removal.records import Method, PruningRequest, Removal
 
 if TYPE_CHECKING:
     import torch

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 from pruning.adapters.parts import Projection
-from pruning.methods.records import Method, PruningRequest, Removal
-from pruning.methods.selection import FOUR_OF_EIGHT, TWO_OF_FOUR, Pattern, random_generator, random_mask
-from pruning.methods.weights import remove_from_groups, remove_weights, with_pattern
+from pruning.removal.records import Method, PruningRequest, Removal
+from pruning.removal.selection import FOUR_OF_EIGHT, TWO_OF_FOUR, Pattern, random_generator, random_mask
+from pruning.removal.weights import remove_from_groups, remove_weights, with_pattern
 
 if TYPE_CHECKING:
     import torch

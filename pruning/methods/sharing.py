@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from pruning.adapters.parts import Adapter
 from pruning.errors import UnsupportedModelError
-from pruning.methods.layers import layers_to_remove
-from pruning.methods.records import SHARED, Method, PruningRequest, Removal
-from pruning.methods.selection import random_mask
 from pruning.redundancy.blocks import nearest_layers
 from pruning.redundancy.distances import ANGULAR_LAST
+from pruning.removal.layers import layers_to_remove
+from pruning.removal.records import SHARED, Method, PruningRequest, Removal
+from pruning.removal.selection import random_mask
 
 if TYPE_CHECKING:
     from torch import nn

@@ -12,9 +12,9 @@ from pruning.budgets import OWL
 from pruning.calibration.statistics import SecondMoment
 from pruning.errors import NotFiniteError
 from pruning.finite import check_finite
-from pruning.methods.records import Method, PruningRequest, Removal
-from pruning.methods.selection import FOUR_OF_EIGHT, TWO_OF_FOUR, Pattern, lowest, lowest_members, share_of
-from pruning.methods.weights import change_each_calibrated, rows_of, set_to_zero, with_budget, with_pattern
+from pruning.removal.records import Method, PruningRequest, Removal
+from pruning.removal.selection import FOUR_OF_EIGHT, TWO_OF_FOUR, Pattern, lowest, lowest_members, share_of
+from pruning.removal.weights import change_each_calibrated, rows_of, set_to_zero, with_budget, with_pattern
 
 if TYPE_CHECKING:
     import torch

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pruning.adapters.parts import Projection
-from pruning.methods.factors import factorise, set_to_low_rank
-from pruning.methods.records import Method, PruningRequest, Removal
-from pruning.methods.weights import change_each
+from pruning.removal.factors import factorise, set_to_low_rank
+from pruning.removal.records import Method, PruningRequest, Removal
+from pruning.removal.weights import change_each
 
 if TYPE_CHECKING:
     import torch

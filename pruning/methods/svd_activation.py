@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from pruning.adapters.parts import Projection
 from pruning.calibration.statistics import SecondMoment
-from pruning.methods.factors import factorise, set_to_low_rank
-from pruning.methods.records import Method, PruningRequest, Removal
-from pruning.methods.weights import change_each_calibrated
+from pruning.removal.factors import factorise, set_to_low_rank
+from pruning.removal.records import Method, PruningRequest, Removal
+from pruning.removal.weights import change_each_calibrated
 
 if TYPE_CHECKING:
     import torch

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from pruning.adapters.parts import Projection
 from pruning.budgets import OWL, SENSITIVITY
 from pruning.calibration.statistics import SquaredNorm
-from pruning.methods.records import Method, PruningRequest, Removal
-from pruning.methods.selection import (
+from pruning.removal.records import Method, PruningRequest, Removal
+from pruning.removal.selection import (
     FOUR_OF_EIGHT,
     TWO_OF_FOUR,
     Pattern,
@@ -14,7 +14,7 @@ from pruning.methods.selection import (
     lowest_in_rows,
     share_of,
 )
-from pruning.methods.weights import change_each_calibrated, rows_of, set_to_zero, with_budget, with_pattern
+from pruning.removal.weights import change_each_calibrated, rows_of, set_to_zero, with_budget, with_pattern
 
 if TYPE_CHECKING:
     import torch

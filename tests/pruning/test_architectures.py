@@ -10,8 +10,8 @@ from pruning import inspect, prune
 from pruning.adapters import Stack, find_adapter
 from pruning.errors import UnsupportedModelError
 from pruning.inputs import example_inputs, main_output
-from pruning.methods.layers import remove_layers
 from pruning.models import empty_model
+from pruning.removal.layers import remove_layers
 from tests.pruning.architectures import ARCHITECTURES, Found, build_tiny
 
 

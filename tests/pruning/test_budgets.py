@@ -16,8 +16,8 @@ from pruning.budgets.owl import outlier_shares
 from pruning.budgets.sensitivity import damages
 from pruning.errors import NotFiniteError, UnsupportedModelError
 from pruning.methods import METHODS, PruningRequest
-from pruning.methods.selection import share_of
 from pruning.models import load_model
+from pruning.removal.selection import share_of
 from pruning.streaming import Streaming, prune_checkpoint
 from tests.pruning.architectures import build_tiny
 from tests.pruning.test_calibrated_methods import inputs_of

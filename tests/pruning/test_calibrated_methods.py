@@ -17,7 +17,9 @@ from pruning.adapters import Projection
 from pruning.errors import NotFiniteError, UnsupportedModelError
 from pruning.experiments.plan import make_plan
 from pruning.methods import METHODS
-from pruning.methods.selection import (
+from pruning.methods.sparsegpt import inverse_factor, prune_columns
+from pruning.methods.wanda import wanda_mask
+from pruning.removal.selection import (
     FOUR_OF_EIGHT,
     TWO_OF_FOUR,
     Pattern,
@@ -25,8 +27,6 @@ from pruning.methods.selection import (
     lowest_in_groups,
     lowest_in_rows,
 )
-from pruning.methods.sparsegpt import inverse_factor, prune_columns
-from pruning.methods.wanda import wanda_mask
 from store import Store
 from store.records import NameRecord, RepresentativeRecord, SightingRecord
 
@@ -101,7 +101,7 @@ def test_selection_in_rows_and_groups_is_a_stable_sort(values: list[list[int]], 
 def test_groups_of_a_matrix_that_is_cut_in_pieces(pattern: Pattern, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = torch.randn(7, 64)
     whole = lowest_in_groups(scores, pattern, "test")
-    monkeypatch.setattr("pruning.methods.selection._GROUPED_AT_ONCE", 128)
+    monkeypatch.setattr("pruning.removal.selection._GROUPED_AT_ONCE", 128)
     assert torch.equal(lowest_in_groups(scores, pattern, "test"), whole)
     assert torch.equal(lowest_in_groups(scores.T.contiguous().T, pattern, "test"), whole)
 

@@ -16,8 +16,8 @@ from pruning.calibration.layerwise import change_layer_by_layer
 from pruning.calibration.states import HiddenStates
 from pruning.calibration.statistics import MeanVariance, SecondMoment, SquaredNorm
 from pruning.errors import NotFiniteError, UnsupportedModelError
-from pruning.methods.records import PruningRequest
 from pruning.reference.vocabulary import TOKEN_IDS
+from pruning.removal.records import PruningRequest
 
 CPU = torch.device("cpu")
 ARCHITECTURES: dict[str, dict[str, Any]] = {

@@ -14,11 +14,11 @@ from pruning.checkpoint import save_checkpoint
 from pruning.errors import NotFiniteError, UnsupportedModelError
 from pruning.evaluation.observe import window_losses
 from pruning.generation import greedy_continuation
-from pruning.methods.healing import RIDGES, fit_correction
 from pruning.methods.sharing import share_layers, sources_of
 from pruning.models import load_model
 from pruning.redundancy.blocks import block_distances
 from pruning.redundancy.distances import DISTANCES
+from pruning.removal.correction import RIDGES, fit_correction
 from tests.pruning.architectures import build_tiny
 from tests.pruning.test_depth_distances import dense_states
 
@@ -54,7 +54,7 @@ def test_baselines(model: Any) -> None:
 
 
 def loss_without(model: Any, removed: tuple[int, ...], windows: Windows) -> float:
-    from pruning.methods.layers import remove_layers
+    from pruning.removal.layers import remove_layers
 
     shorter = copy.deepcopy(model)
     if removed:

@@ -15,13 +15,13 @@ from pruning.checkpoint import save_checkpoint
 from pruning.errors import NotFiniteError, RatioTooSmallError, UnsupportedModelError
 from pruning.inputs import example_inputs
 from pruning.methods import METHODS
-from pruning.methods.heads.budgets import balanced_heads, imbalanced_heads
-from pruning.methods.heads.observe import see_mixed
-from pruning.methods.heads.physical import why_not_physical
-from pruning.methods.heads.plan import balanced_cells, places_of
-from pruning.methods.heads.signatures import head_importance
-from pruning.methods.records import COPIES
 from pruning.models import empty_model, load_model
+from pruning.removal.heads.budgets import balanced_heads, imbalanced_heads
+from pruning.removal.heads.observe import see_mixed
+from pruning.removal.heads.physical import why_not_physical
+from pruning.removal.heads.plan import balanced_cells, places_of
+from pruning.removal.heads.signatures import head_importance
+from pruning.removal.records import COPIES
 from tests.pruning.architectures import GROUPED, build_tiny
 from tests.pruning.head_models import WIDE_GROUPS, WINDOWS, answer, build, request_of
 
@@ -270,7 +270,7 @@ def test_a_large_model_with_grouped_queries_is_planned_in_a_second(monkeypatch: 
     model = empty_model(MistralConfig(), MistralForCausalLM)
     noise = numpy.random.default_rng(0)
     distances = [squareform(noise.random(32 * 31 // 2))[None] for _ in range(32)]
-    monkeypatch.setattr("pruning.methods.heads.budgets.head_distances", lambda *_: distances)
+    monkeypatch.setattr("pruning.removal.heads.budgets.head_distances", lambda *_: distances)
     start = time.perf_counter()
     plans = balanced_heads(request_of(model, 0.25))
     assert why_not_physical(model, plans) is None

@@ -13,11 +13,11 @@ from scipy.spatial.distance import squareform
 
 from pruning import inspect, prune
 from pruning.errors import UnsupportedModelError
-from pruning.methods.heads.budgets import member_distances, pair_budgets
-from pruning.methods.heads.clusters import clusters, medoid
-from pruning.methods.heads.plan import places_of
-from pruning.methods.heads.signatures import head_distances, head_importance
-from pruning.methods.heads.stability import cluster_stability
+from pruning.removal.heads.budgets import member_distances, pair_budgets
+from pruning.removal.heads.clusters import clusters, medoid
+from pruning.removal.heads.plan import places_of
+from pruning.removal.heads.signatures import head_distances, head_importance
+from pruning.removal.heads.stability import cluster_stability
 from tests.pruning.architectures import build_tiny
 from tests.pruning.head_models import WINDOWS, answer, request_of
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pruning import inspect, prune
 from pruning.errors import RatioTooSmallError, UnsupportedModelError
-from pruning.methods.neuron_plan import WIDTH_MULTIPLE, new_width
+from pruning.removal.neuron_plan import WIDTH_MULTIPLE, new_width
 
 ZEROED = ("bloom",)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruning.errors import NotFiniteError
-from pruning.methods.selection import lowest, nearest_share_of, random_mask, share_of
+from pruning.removal.selection import lowest, nearest_share_of, random_mask, share_of
 
 # Few different values, so that most draws have ties.
 scores_and_count = st.lists(st.integers(-2, 2), min_size=1, max_size=60).flatmap(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from pruning.adapters.parts import Stack
-from pruning.methods.heads.parameters import (
+from pruning.removal.heads.parameters import (
     add_to,
     copy_over,
     extra_parts,
@@ -12,9 +12,9 @@ from pruning.methods.heads.parameters import (
     output_part,
     set_to_zero,
 )
-from pruning.methods.heads.physical import remove_physically, why_not_physical
-from pruning.methods.heads.plan import HeadPlan, all_places
-from pruning.methods.records import COPIES, ZEROS, PruningRequest, Removal
+from pruning.removal.heads.physical import remove_physically, why_not_physical
+from pruning.removal.heads.plan import HeadPlan, all_places
+from pruning.removal.records import COPIES, ZEROS, PruningRequest, Removal
 
 # Positions that differ by head and are no parameter of it: a head at another index, or a copy, computes another thing.
 POSITIONS_BY_HEAD = ("alibi", "relative")

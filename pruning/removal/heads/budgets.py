@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pruning.errors import RatioTooSmallError
-from pruning.methods.heads.clusters import clusters, medoid
-from pruning.methods.heads.plan import Cell, HeadPlan, Member, Place, all_places, balanced_cells, free_cells, places_of
-from pruning.methods.heads.signatures import head_distances, head_importance
-from pruning.methods.records import PruningRequest
-from pruning.methods.selection import lowest, nearest_share_of, random_generator, random_mask
+from pruning.removal.heads.clusters import clusters, medoid
+from pruning.removal.heads.plan import Cell, HeadPlan, Member, Place, all_places, balanced_cells, free_cells, places_of
+from pruning.removal.heads.signatures import head_distances, head_importance
+from pruning.removal.records import PruningRequest
+from pruning.removal.selection import lowest, nearest_share_of, random_generator, random_mask
 
 if TYPE_CHECKING:
     import numpy

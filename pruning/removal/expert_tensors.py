@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pruning.adapters.parts import ExpertParts, LayerParts
 from pruning.errors import UnsupportedModelError
-from pruning.methods.shapes import difference
+from pruning.removal.shapes import difference
 
 if TYPE_CHECKING:
     from torch import nn

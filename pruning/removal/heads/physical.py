@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from pruning.adapters.attention import HEADS, KEY_VALUE_HEADS, WIDTHS
 from pruning.adapters.parts import Stack
 from pruning.errors import UnsupportedModelError
-from pruning.methods.heads.parameters import Part, delete, extra_parts, input_parts, output_part
-from pruning.methods.heads.plan import HeadPlan
-from pruning.methods.layers import plain_attributes
-from pruning.methods.shapes import Change, change_configs, difference, rebuilt, shapes
+from pruning.removal.heads.parameters import Part, delete, extra_parts, input_parts, output_part
+from pruning.removal.heads.plan import HeadPlan
+from pruning.removal.layers import plain_attributes
+from pruning.removal.shapes import Change, change_configs, difference, rebuilt, shapes
 
 if TYPE_CHECKING:
     from torch import nn

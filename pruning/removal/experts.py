@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from pruning.adapters.attention import declared
 from pruning.adapters.parts import Adapter, ExpertParts, LayerParts, Stack
 from pruning.errors import RatioTooSmallError, UnsupportedModelError
-from pruning.methods.expert_tensors import keep_experts, tensor_cuts
-from pruning.methods.records import PruningRequest, Removal
-from pruning.methods.selection import lowest_in_rows, nearest_share_of
-from pruning.methods.shapes import Change, change_configs, rebuilt
+from pruning.removal.expert_tensors import keep_experts, tensor_cuts
+from pruning.removal.records import PruningRequest, Removal
+from pruning.removal.selection import lowest_in_rows, nearest_share_of
+from pruning.removal.shapes import Change, change_configs, rebuilt
 
 if TYPE_CHECKING:
     import torch

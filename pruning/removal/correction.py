@@ -14,10 +14,10 @@ from pruning.adapters.parts import Adapter, LayerParts, Projection
 from pruning.batches import Batch, batches
 from pruning.errors import UnsupportedModelError
 from pruning.finite import check_finite
-from pruning.methods.layers import remove_layers
-from pruning.methods.records import Removal
-from pruning.methods.weights import rows_of
 from pruning.redundancy.states import all_tokens, layer_states
+from pruning.removal.layers import remove_layers
+from pruning.removal.records import Removal
+from pruning.removal.weights import rows_of
 
 if TYPE_CHECKING:
     import torch

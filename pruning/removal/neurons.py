@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pruning.adapters.parts import LayerParts, MlpParts
 from pruning.calibration.layerwise import MakeStatistic, change_layer_by_layer
-from pruning.methods.mlp_matrices import add_biases, cut_neurons, has_down_bias, write_constant
-from pruning.methods.neuron_plan import WIDTH_FIELDS, NeuronPlan, bias_field, config_change, mlp_of, plan_widths
-from pruning.methods.records import PruningRequest, Removal
-from pruning.methods.selection import lowest
-from pruning.methods.shapes import change_configs
+from pruning.removal.mlp_matrices import add_biases, cut_neurons, has_down_bias, write_constant
+from pruning.removal.neuron_plan import WIDTH_FIELDS, NeuronPlan, bias_field, config_change, mlp_of, plan_widths
+from pruning.removal.records import PruningRequest, Removal
+from pruning.removal.selection import lowest
+from pruning.removal.shapes import change_configs
 
 if TYPE_CHECKING:
     import torch

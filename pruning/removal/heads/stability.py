@@ -4,11 +4,11 @@ from itertools import combinations
 from statistics import fmean
 
 from pruning.errors import UnsupportedModelError
-from pruning.methods.heads.budgets import member_distances
-from pruning.methods.heads.clusters import Metric, clusters
-from pruning.methods.heads.plan import balanced_cells, places_of
-from pruning.methods.heads.signatures import Signature, head_distances
-from pruning.methods.records import PruningRequest
+from pruning.removal.heads.budgets import member_distances
+from pruning.removal.heads.clusters import Metric, clusters
+from pruning.removal.heads.plan import balanced_cells, places_of
+from pruning.removal.heads.signatures import Signature, head_distances
+from pruning.removal.records import PruningRequest
 
 
 def cluster_stability(request: PruningRequest, signature: Signature = "maps", metric: Metric = "cosine") -> float:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from pruning.adapters.parts import Adapter
-from pruning.methods.heads import arms, budgets
-from pruning.methods.heads.plan import HeadPlan
-from pruning.methods.records import Method, PruningRequest, Removal
+from pruning.removal.heads import arms, budgets
+from pruning.removal.heads.plan import HeadPlan
+from pruning.removal.records import Method, PruningRequest, Removal
 
 Budget = Callable[[PruningRequest], tuple[HeadPlan, ...]]
 Arm = Callable[[PruningRequest, Sequence[HeadPlan]], Removal]

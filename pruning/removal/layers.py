@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from pruning.adapters.find import DEPTHS
 from pruning.adapters.parts import Adapter, Stack
 from pruning.errors import RatioTooSmallError, UnsupportedModelError
-from pruning.methods.records import PruningRequest, Removal
-from pruning.methods.selection import nearest_share_of
-from pruning.methods.shapes import Change, change_configs, difference, rebuilt, shapes
+from pruning.removal.records import PruningRequest, Removal
+from pruning.removal.selection import nearest_share_of
+from pruning.removal.shapes import Change, change_configs, difference, rebuilt, shapes
 
 if TYPE_CHECKING:
     from torch import nn

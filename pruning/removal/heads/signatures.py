@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from pruning.adapters.parts import AttentionParts
 from pruning.errors import UnsupportedModelError
 from pruning.finite import check_finite
-from pruning.methods.heads.clusters import Metric
-from pruning.methods.heads.observe import Windows, see_maps, see_mixed
+from pruning.removal.heads.clusters import Metric
+from pruning.removal.heads.observe import Windows, see_maps, see_mixed
 
 if TYPE_CHECKING:
     import numpy

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from pruning.adapters.parts import Adapter, AttentionParts, Stack
 from pruning.errors import RatioTooSmallError
-from pruning.methods.records import PruningRequest
+from pruning.removal.records import PruningRequest
 
 # Query heads that go or stay together: one, or those of a whole group.
 Member = tuple[int, ...]

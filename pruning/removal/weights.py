@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 from pruning.adapters.parts import Projection
 from pruning.budgets import Budget
 from pruning.calibration.layerwise import MakeStatistic, change_layer_by_layer
-from pruning.methods.records import Method, PruningRequest, Removal
-from pruning.methods.selection import Pattern, lowest_in_groups, share_of
+from pruning.removal.records import Method, PruningRequest, Removal
+from pruning.removal.selection import Pattern, lowest_in_groups, share_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,8 @@ from typing import Any
 
 from pruning.adapters.parts import LayerParts, MlpParts, Stack
 from pruning.errors import RatioTooSmallError, UnsupportedModelError
-from pruning.methods.records import PruningRequest
-from pruning.methods.shapes import Change, difference, rebuilt, shapes
+from pruning.removal.records import PruningRequest
+from pruning.removal.shapes import Change, difference, rebuilt, shapes
 
 # New widths are multiples of this, so that rows stay aligned for vector units.
 WIDTH_MULTIPLE = 8

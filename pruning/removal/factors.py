@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from pruning.adapters.parts import Projection
 from pruning.errors import RatioTooSmallError
 from pruning.finite import check_finite
-from pruning.methods.records import LOW_RANK, PruningRequest, Removal
-from pruning.methods.weights import rows_of
+from pruning.removal.records import LOW_RANK, PruningRequest, Removal
+from pruning.removal.weights import rows_of
 
 if TYPE_CHECKING:
     import torch
