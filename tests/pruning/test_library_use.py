@@ -9,7 +9,6 @@ import torch
 from pipeline.errors import UsageError
 from pruning import choose_block, cut_block, depth_heatmap, depth_scores, evaluate, heal, prune
 from pruning.depth import DepthScores
-from pruning.errors import UnsupportedModelError
 from pruning.evaluation.perplexity import PERPLEXITY
 from tests.pruning.architectures import build_tiny
 
@@ -56,11 +55,3 @@ def test_depth_in_steps_takes_paths_as_text(model: Any, tmp_path: Path) -> None:
     depth_heatmap(scores, f"{tmp_path}/scores.png")
     block = choose_block(scores, layers=1)
     assert cut_block(model, block.start, block.layers).removal.removed == 1
-
-
-def test_healing_refuses_fp16_and_leaves_the_model(model: Any) -> None:
-    half = model.to(torch.float16)
-    before = {name: each.clone() for name, each in half.state_dict().items()}
-    with pytest.raises(UnsupportedModelError, match="fp32 or bf16"):
-        heal(half, WINDOWS, steps=1)
-    assert all(torch.equal(each, before[name]) for name, each in half.state_dict().items())
