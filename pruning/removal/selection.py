@@ -155,12 +155,35 @@ def _up_to(scores: "torch.Tensor", threshold: "torch.Tensor", count: int, *, dim
     import torch
 
     mask = scores <= threshold
+    # Over all lines at once first: an eighth of the time of counting along a dimension.
     found = numpy.count_nonzero(mask.numpy()) if mask.device.type == "cpu" else int(torch.count_nonzero(mask))
     if found != count * (scores.numel() // scores.shape[dimension]):
-        ties = scores == threshold
-        room = count - (scores < threshold).sum(dimension, keepdim=True)
-        mask &= ~(ties & (ties.cumsum(dimension) > room))
+        _drop_last_ties(mask, scores == threshold, count, dimension=dimension)
     return mask
+
+
+def _drop_last_ties(mask: "torch.Tensor", ties: "torch.Tensor", count: int, *, dimension: int) -> None:
+    """Take the last ties out of a mask until `count` are left along a dimension; all ties are in the mask."""
+    import torch
+
+    along = ties if dimension == 1 else ties.T
+    lines, places = along.nonzero(as_tuple=True)  # line by line, in the order of the index
+    of_line = torch.bincount(lines, minlength=len(along))
+    rank = torch.arange(len(lines), device=lines.device) - (of_line.cumsum(0) - of_line)[lines]
+    below = _count(mask, dimension) - of_line
+    last = rank >= (count - below)[lines]
+    (mask if dimension == 1 else mask.T)[lines[last], places[last]] = False
+
+
+def _count(mask: "torch.Tensor", dimension: int) -> "torch.Tensor":
+    """Return how many entries are set along a dimension."""
+    import numpy
+    import torch
+
+    if mask.device.type != "cpu":
+        return torch.count_nonzero(mask, dimension)
+    # A tenth of the time of torch, which turns every entry into an int64 first.
+    return torch.from_numpy(numpy.count_nonzero(mask.numpy(), axis=dimension))
 
 
 def _second_of_four(members: "torch.Tensor") -> "torch.Tensor":
