@@ -30,8 +30,8 @@ def prune(
 
     `ratio` is the share of the method's units (weights, MLP neurons, heads, layers) to remove, in (0, 1); what is zero
     already counts as a unit. `calibration` are windows of token ids, such as `tokenizer(texts)["input_ids"]`, for
-    methods that look at text; it runs through the model without dropout. `model.save_pretrained` saves what comes out;
-    after share-*, whose layers are one parameter, `pruning.checkpoint.save_checkpoint` does. Raises `UsageError` for a
+    methods that look at text; it runs through the model without dropout. `model.save_pretrained` saves what comes out.
+    Raises `UsageError` for a
     ratio, a method or tokens that do not exist and `PruningError` for a model that does not fit; the model is unchanged
     then, unless a weight is not finite.
     """

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +80,7 @@ def write_weights(model: "PreTrainedModel", folder: Path, dtype: "torch.dtype") 
     Values that a method leaves as they were read from fp16 go back to fp16 without rounding. Raises `NotFiniteError`
     for a parameter that is NaN or infinite, or becomes so in `dtype`.
     """
-    state = _cast(model.state_dict(), dtype, _tied(model))
+    state = _cast(model.state_dict(), dtype)
     for name, _ in model.named_parameters():
         check_finite(state[name], f"{name} in {str(dtype).removeprefix('torch.')}")
     with quiet():
@@ -141,25 +141,14 @@ def check_reload(model: "PreTrainedModel", folder: Path) -> None:
         )
 
 
-def _cast(state: dict[str, "torch.Tensor"], dtype: "torch.dtype", tied: Collection[str]) -> dict[str, "torch.Tensor"]:
-    """Convert floating tensors; those in `tied` that share memory still do afterwards, of others each is a copy.
-
-    What shares memory is stored once, and read back only under the names that the model's class ties.
-    """
+def _cast(state: dict[str, "torch.Tensor"], dtype: "torch.dtype") -> dict[str, "torch.Tensor"]:
+    """Convert floating tensors; tensors that share memory (tied weights) still do afterwards."""
     converted: dict[tuple[int, Sequence[int]], torch.Tensor] = {}
-    stored = {}
-    for name, tensor in state.items():
+    for tensor in state.values():
         key = (tensor.data_ptr(), tuple(tensor.shape))
-        again = key in converted
-        if not again:
+        if key not in converted:
             converted[key] = tensor.to(dtype) if tensor.is_floating_point() else tensor
-        stored[name] = converted[key].clone() if again and name not in tied else converted[key]
-    return stored
-
-
-def _tied(model: "PreTrainedModel") -> set[str]:
-    """Return the names of parameters that transformers ties when it reads a checkpoint."""
-    return {name for pair in model.all_tied_weights_keys.items() for name in pair}
+    return {name: converted[tensor.data_ptr(), tuple(tensor.shape)] for name, tensor in state.items()}
 
 
 def copy_tokenizer(base: Path, folder: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import UsageError
 from pruning.adapters.attention import declared, find_attentions, unread_attentions
 from pruning.adapters.matrices import is_norm, last_name, projections
 from pruning.adapters.mlp import find_experts, gathered_mlps
@@ -28,7 +29,16 @@ _MAIN = ("decoder", "text", "encoder")
 
 
 def find_adapter(model: "nn.Module") -> Adapter:
-    """Return the parts of a transformers model. Raises `UnsupportedModelError` that says what was looked for."""
+    """Return the parts of a transformers model.
+
+    Raises `UnsupportedModelError` that says what was looked for, and `UsageError` for what is no model in memory.
+    """
+    from torch import nn
+
+    if not isinstance(model, nn.Module):
+        raise UsageError(
+            f"expected a model in memory, such as AutoModelForCausalLM.from_pretrained(...), got {type(model).__name__}"
+        )
     lists = _stack_lists(model)
     paths = [path for path, _ in lists]
     stacks = _named([_stack(model, path, stack, paths) for path, stack in lists])

@@ -1,4 +1,8 @@
-"""Layer sharing: a layer runs with the weights of a neighbour and keeps its own place (METHODS 5)."""
+"""Layer sharing: a layer runs with a copy of a neighbour's weights and keeps its own place (METHODS 5).
+
+Copies, and not one parameter in two places: no config says that layers share, so any checkpoint holds copies, and what
+is saved or pruned next finds a normal model.
+"""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING
@@ -8,7 +12,7 @@ from pruning.errors import UnsupportedModelError
 from pruning.redundancy.blocks import nearest_layers
 from pruning.redundancy.distances import ANGULAR_LAST
 from pruning.removal.layers import layers_to_remove
-from pruning.removal.records import SHARED, Method, PruningRequest, Removal
+from pruning.removal.records import COPIES, Method, PruningRequest, Removal
 from pruning.removal.selection import random_mask
 
 if TYPE_CHECKING:
@@ -31,7 +35,7 @@ def share_random(request: PruningRequest) -> Removal:
 
 
 def share_layers(model: "PreTrainedModel", adapter: Adapter, replaced: Collection[int]) -> Removal:
-    """Give each replaced layer the parameters of the nearest one that is not, in place; of two the one before.
+    """Copy into each replaced layer the parameters of the nearest one that is not; of two the one before.
 
     Buffers and the layer's index stay. Raises `UnsupportedModelError`, the model unchanged, when two layers differ in
     a parameter's name or shape.
@@ -40,10 +44,10 @@ def share_layers(model: "PreTrainedModel", adapter: Adapter, replaced: Collectio
     for index, source in sources.items():
         _check_alike(model, adapter, index, source)
     for index, source in sources.items():
-        _share(model.get_submodule(adapter.layers[index].path), model.get_submodule(adapter.layers[source].path))
+        _copy(model.get_submodule(adapter.layers[index].path), model.get_submodule(adapter.layers[source].path))
     pairs = ", ".join(f"{index} from {source}" for index, source in sources.items())
-    note = f"layers {pairs}; one parameter in memory, stored as copies: no config says that layers share"
-    return Removal(len(sources), len(adapter.layers), physical=False, layers=tuple(sources), note=note, left=SHARED)
+    note = f"layers {pairs}; copies, because no config says that layers share"
+    return Removal(len(sources), len(adapter.layers), physical=False, layers=tuple(sources), note=note, left=COPIES)
 
 
 def sources_of(replaced: Collection[int], total: int) -> dict[int, int]:
@@ -65,10 +69,12 @@ def _check_alike(model: "PreTrainedModel", adapter: Adapter, index: int, source:
             )
 
 
-def _share(layer: "nn.Module", source: "nn.Module") -> None:
-    for name, parameter in source.named_parameters(remove_duplicate=False):
-        path, _, leaf = name.rpartition(".")
-        setattr(layer.get_submodule(path), leaf, parameter)
+def _copy(layer: "nn.Module", source: "nn.Module") -> None:
+    import torch
+
+    with torch.no_grad():
+        for name, parameter in source.named_parameters():
+            layer.get_parameter(name).copy_(parameter)
 
 
 SHARE_RANDOM = Method("share-random", 1, "baseline", "layer", calibrated=False, random=True, function=share_random)

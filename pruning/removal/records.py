@@ -26,7 +26,6 @@ UNITS: dict[Scope, str] = {
 # What may lie where removed units were, when the shape stays.
 ZEROS = "set to zero"
 COPIES = "overwritten by copies of kept ones"
-SHARED = "shared with others"
 LOW_RANK = "left to dense matrices of low rank"
 
 

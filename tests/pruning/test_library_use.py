@@ -55,3 +55,8 @@ def test_depth_in_steps_takes_paths_as_text(model: Any, tmp_path: Path) -> None:
     depth_heatmap(scores, f"{tmp_path}/scores.png")
     block = choose_block(scores, layers=1)
     assert cut_block(model, block.start, block.layers).removal.removed == 1
+
+
+def test_a_name_is_no_model_in_memory() -> None:
+    with pytest.raises(UsageError, match=r"expected a model in memory, .* got str"):
+        prune("llama", "magnitude", 0.5)  # pyright: ignore[reportArgumentType]
