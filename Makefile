@@ -16,7 +16,7 @@ run: $(INSTALLED)
 	$(BIN)/python run_pipeline.py --all $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: format lint types contracts test
 

@@ -75,7 +75,7 @@ def run_command(body: Callable[[], None], progress: Progress) -> None:
         progress.error(str(error))
         raise typer.Exit(2) from error
     except KeyboardInterrupt as error:
-        progress.error("stopped; what was finished is kept, and the same command can be given again")
+        progress.error("stopped; everything finished is kept, the same command goes on from there")
         raise typer.Exit(130) from error
     except BrokenPipeError as error:
         # Nobody reads standard output any more: what is still buffered goes nowhere instead of failing again at exit.

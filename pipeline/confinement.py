@@ -21,8 +21,14 @@ _NEW_NETWORK = 0x40000000
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Files in which clients keep tokens and passwords: nothing that is built needs one.
 _SECRET_FILES = frozenset({"token", "stored_tokens", ".netrc", "_netrc", "credentials", ".git-credentials"})
-# Read by a Hub client when it is imported.
-_OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+# Read by libraries when they are imported.
+_ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    # Some models import datasets, whose pyarrow otherwise reserves a gigabyte: most of what a child may have.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
 _REFUSED = frozenset(
     {
         *(f"socket.{name}" for name in ("connect", "bind", "sendto", "sendmsg")),
@@ -57,7 +63,7 @@ def confine() -> None:
 
     What it prints goes nowhere: texts from outside never reach a terminal or a log from here.
     """
-    os.environ.update(_OFFLINE)
+    os.environ.update(_ENVIRONMENT)
     tempfile.tempdir = os.sep  # libraries ask for a folder at import, which otherwise is found by writing a file
     sys.dont_write_bytecode = True
     _silence()
