@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -186,20 +187,31 @@ def plain_sparsegpt(weight: torch.Tensor, hessian: torch.Tensor, ratio: float) -
     return pruned
 
 
-def wanda_end_to_end() -> Promise:
-    """Prune a llama with the text in hand, against two forward passes over the same text."""
+def random_llama(layers: int) -> Any:
+    """Return a random llama of width 512 with grouped queries."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
         vocab_size=2048,
         hidden_size=512,
         intermediate_size=1408,
-        num_hidden_layers=8,
+        num_hidden_layers=layers,
         num_attention_heads=8,
         num_key_value_heads=4,
     )
-    model = LlamaForCausalLM(config).eval()
-    windows = tuple(map(tuple, torch.randint(0, 2048, (32, 256), generator=torch.Generator().manual_seed(0)).tolist()))
+    return LlamaForCausalLM(config).eval()
+
+
+def random_windows(count: int, tokens: int) -> tuple[tuple[int, ...], ...]:
+    """Return windows of random token ids."""
+    drawn = torch.randint(0, 2048, (count, tokens), generator=torch.Generator().manual_seed(0))
+    return tuple(map(tuple, drawn.tolist()))
+
+
+def wanda_end_to_end() -> Promise:
+    """Prune a llama with the text in hand, against two forward passes over the same text."""
+    model = random_llama(8)
+    windows = random_windows(32, 256)
 
     def ours() -> None:
         with torch.no_grad():
@@ -251,19 +263,9 @@ def maxmin_neurons() -> Promise | None:
 
 def all_pairs() -> Promise:
     """Measure the angular distance over all blocks of a llama of 24 layers, against one forward over the same text."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    config = LlamaConfig(
-        vocab_size=2048,
-        hidden_size=512,
-        intermediate_size=1408,
-        num_hidden_layers=24,
-        num_attention_heads=8,
-        num_key_value_heads=4,
-    )
-    model = LlamaForCausalLM(config).eval()
+    model = random_llama(24)
     adapter = find_adapter(model)
-    windows = tuple(map(tuple, torch.randint(0, 2048, (16, 64), generator=torch.Generator().manual_seed(0)).tolist()))
+    windows = random_windows(16, 64)
 
     def ours() -> None:
         assert len(angular_distances(model, adapter, windows)) == 299

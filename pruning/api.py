@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pipeline.inference import without_dropout
 from pruning.adapters.find import find_adapter
 from pruning.adapters.parts import Adapter
 from pruning.errors import UnsupportedModelError
 from pruning.methods import METHODS, Pruned, PruningRequest, carry_out, check_method_ratio, refusal
-from pruning.models import without_dropout
 from pruning.texts import Text
 from pruning.texts.windows import hash_of_token_ids, token_windows
 

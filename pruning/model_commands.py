@@ -68,21 +68,25 @@ def prune_command(order: PruneOrder, settings: Settings, progress: Progress) -> 
     way = choose_way(order.stream, base.folder, record)
     progress.note(f"{base.name}: {way.why}")
     if way.stream:
-        _stream(order, record, base, plan, device, settings, progress)
+        _stream(_Job(order, record, base, plan, device), settings, progress)
     else:
-        _prune_in_memory(order, record, base, plan, device, settings, progress)
+        _prune_in_memory(_Job(order, record, base, plan, device), settings, progress)
 
 
-def _stream(
-    order: PruneOrder,
-    record: Method,
-    base: Checkpoint,
-    plan: TextPlan,
-    device: str,
-    settings: Settings,
-    progress: Progress,
-) -> None:
-    texts = Texts(choose_calibration(base, plan, progress) if record.calibrated else None, None)
+@dataclass(frozen=True)
+class _Job:
+    """An order when all of it is known to be possible."""
+
+    order: PruneOrder
+    method: Method
+    base: Checkpoint
+    plan: TextPlan
+    device: str
+
+
+def _stream(job: _Job, settings: Settings, progress: Progress) -> None:
+    order, base = job.order, job.base
+    texts = Texts(choose_calibration(base, job.plan, progress) if job.method.calibrated else None, None)
 
     from pruning.streaming import Streaming, prune_checkpoint
 
@@ -93,7 +97,7 @@ def _stream(
         order.ratio,
         calibration=texts.calibration.windows if texts.calibration else (),
         seed=settings.seed,
-        streaming=Streaming(device=device),
+        streaming=Streaming(device=job.device),
         overwrite=order.overwrite,
         name=base.name,
         texts=texts.named(),
@@ -108,32 +112,28 @@ def _stream(
     )
 
 
-def _prune_in_memory(
-    order: PruneOrder,
-    record: Method,
-    base: Checkpoint,
-    plan: TextPlan,
-    device: str,
-    settings: Settings,
-    progress: Progress,
-) -> None:
-    texts = choose_texts(base, plan, progress, calibrated=record.calibrated)
+def _prune_in_memory(job: _Job, settings: Settings, progress: Progress) -> None:
+    order, base = job.order, job.base
+    texts = choose_texts(base, job.plan, progress, calibrated=job.method.calibrated)
 
     import copy
 
     from pruning import prune
     from pruning.card import base_license, model_card
-    from pruning.checkpoint import save_checkpoint
+    from pruning.checkpoint import round_weights, save_checkpoint
     from pruning.models import load_model, stored_dtype
 
-    dense = load_model(base.folder).to(device)  # pyright: ignore[reportArgumentType]  # its stub knows no str
+    dense = load_model(base.folder).to(job.device)  # pyright: ignore[reportArgumentType]  # its stub knows no str
     model = copy.deepcopy(dense)
     windows = texts.calibration.windows if texts.calibration else ()
     pruned = prune(model, order.method, order.ratio, calibration=windows, seed=settings.seed)
+    dtype = stored_dtype(base.folder)
+    round_weights(model, dtype)  # what is measured is what will be stored
     before = measured(dense, None, base, texts.evaluation, settings)
     after = measured(model, dense, base, texts.evaluation, settings)
-    card = model_card(base.name, base_license(base.folder), pruned, before, after, texts=texts.named(), device=device)
-    dtype = stored_dtype(base.folder)
+    card = model_card(
+        base.name, base_license(base.folder), pruned, before, after, texts=texts.named(), device=job.device
+    )
     save_checkpoint(model.cpu(), base.folder, order.output, dtype=dtype, card=card, overwrite=order.overwrite)
     _say_pruned(
         order,

@@ -17,7 +17,6 @@ from pruning.workspace import recover_beside
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -172,18 +171,6 @@ def _from_pretrained(folder: Path) -> Any:
             local_files_only=True,
             output_loading_info=True,
         )
-
-
-@contextmanager
-def without_dropout(model: "nn.Module") -> Iterator[None]:
-    """Let a model compute as in inference for a while; every module then trains or not as before."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_extract.shapes.inputs import Input, fed_inputs, main_inputs, n_layouts
 from model_extract.traits import text_config, value_of
+from pipeline.inference import without_dropout
 
 if TYPE_CHECKING:
     import torch
@@ -52,7 +53,7 @@ def trace_shapes(model: "nn.Module", config: Any, seconds: float) -> ShapeTrace:
     """
     deadline = time.monotonic() + seconds
     best: ShapeTrace | None = None
-    with _evaluating(model), _quiet():
+    with without_dropout(model), _quiet():
         for trace in _trials(model, config, deadline):
             if best is None or _reached(trace) > _reached(best) or trace.failure is None:
                 best = trace
@@ -201,18 +202,6 @@ def _tensors(value: Any) -> Iterator["torch.Tensor"]:
 
 def _reached(trace: ShapeTrace) -> int:
     return sum(output is not None for _, output in trace.shapes.values())
-
-
-@contextmanager
-def _evaluating(model: "nn.Module") -> Iterator[None]:
-    """Switch off what happens in training alone, such as layers left out at random, and on again."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 @contextmanager

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
+from pipeline.inference import without_dropout
 from pruning.adapters.find import find_adapter
 from pruning.depth.scores import DepthScores, check_size
 from pruning.depth.table import check_threshold, depth_table
 from pruning.errors import RatioTooSmallError
-from pruning.models import without_dropout
 from pruning.removal.correction import remove_block_healed
 from pruning.removal.layers import remove_layers
 from pruning.removal.records import Pruned

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
+from pipeline.inference import without_dropout
 from pruning.adapters.find import find_adapter
 from pruning.depth.output import write_file
 from pruning.errors import UnsupportedModelError
 from pruning.json_file import read_object
-from pruning.models import without_dropout
 from pruning.redundancy.blocks import BlockDistance, block_distances
 from pruning.redundancy.distances import DISTANCES
 from pruning.texts.windows import token_windows

@@ -185,3 +185,12 @@ def test_every_command_has_help() -> None:
         assert answer.exit_code == 0, command
         assert answer.exception is None, command
     assert "NAME(/CONFIG)(:SPLIT)" in "".join(re.split(r"[\s│]", call("prune", "--help").stdout))
+
+
+def test_what_was_measured_is_what_was_stored(tmp_path: Path) -> None:
+    """SparseGPT computes weights that fp16 does not hold: they are rounded before they are measured."""
+    order = ("prune", "reference/llama", "--method", "sparsegpt", "--ratio", "0.5", "--output", str(tmp_path / "cut"))
+    said = json.loads(call(*order, "--json", *QUICK).stdout.splitlines()[-1])
+    few = ("--evaluation-windows", "4", "--latency-repeats", "1")
+    stored = json.loads(call("evaluate", str(tmp_path / "cut"), "--json", *few).stdout.splitlines()[-1])
+    assert stored["models"]["cut"]["perplexity"] == said["after"]["perplexity"]
