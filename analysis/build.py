@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from analysis.document import Block, Column, Link, Picture, Statistics, Table, paragraph
-from analysis.figures.style import render_png
+from analysis.figures.render import render_png
 from analysis.markdown import Page, render_page
 from analysis.numbers import count_of
 from analysis.section import Answers, ReportName, Section

@@ -7,11 +7,12 @@ from analysis.section import Answers
 from analysis.sections import SECTIONS
 from store.provenance import content_hash
 
-PACKAGE = Path(__file__).parent
+ROOT = Path(__file__).parent.parent
+PACKAGES = (ROOT / "analysis", ROOT / "pictures")
 
 
 def input_hash(answers: Answers) -> str:
-    """Return the hash of every row that the sections ask for and of this package's code.
+    """Return the hash of every row that the sections ask for and of the code that writes and draws.
 
     Rows and not the tables' state: a stage that looks again and finds nothing new leaves rows behind, too.
     """
@@ -21,5 +22,6 @@ def input_hash(answers: Answers) -> str:
 
 
 def _code() -> dict[str, str]:
-    files = sorted(path for ending in ("*.py", "*.sql", "*.j2") for path in PACKAGE.rglob(ending))
-    return {str(path.relative_to(PACKAGE)): path.read_text(encoding="utf-8") for path in files}
+    found = (package.rglob(ending) for package in PACKAGES for ending in ("*.py", "*.sql", "*.j2"))
+    files = sorted(path for paths in found for path in paths)
+    return {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in files}

@@ -2,11 +2,7 @@
 
 from collections.abc import Iterable
 
-from pipeline.text import count_of
-
-# Beyond a thousand of the greatest step a suffix helps nobody.
-_GREATEST_COUNT = 10**15
-_COUNT_STEPS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
+from pipeline.text import count_of, short_count
 
 __all__ = ["count_of", "decimal", "many", "percent", "range_of", "short_count", "span", "times", "with_interval"]
 
@@ -14,16 +10,6 @@ __all__ = ["count_of", "decimal", "many", "percent", "range_of", "short_count", 
 def many(number: int) -> str:
     """Return 12345 as "12,345"."""
     return f"{number:,}"
-
-
-def short_count(number: float) -> str:
-    """Return 124439808 as "124 M" and 8e18 as "8e+18", with three significant digits."""
-    if number >= _GREATEST_COUNT:
-        return f"{number:.3g}"
-    for step, letter in _COUNT_STEPS:
-        if number >= step:
-            return f"{float(f'{number / step:.3g}'):g} {letter}"
-    return f"{number:g}"
 
 
 def percent(fraction: float) -> str:

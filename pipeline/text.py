@@ -4,6 +4,9 @@ import re
 
 # A spreadsheet takes a cell that starts so for a formula (OWASP, "CSV Injection").
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Beyond a thousand of the greatest step a suffix helps nobody.
+_GREATEST_COUNT = 10**15
+_COUNT_STEPS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
 # C0 and C1 control characters, and the Unicode marks that reorder or hide text.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
@@ -32,3 +35,13 @@ def count_of(number: int, noun: str) -> str:
         return f"1 {noun}"
     plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
     return f"{number:,} {plural}"
+
+
+def short_count(number: float) -> str:
+    """Return 124439808 as "124 M" and 8e18 as "8e+18", with three significant digits."""
+    if number >= _GREATEST_COUNT:
+        return f"{number:.3g}"
+    for step, letter in _COUNT_STEPS:
+        if number >= step:
+            return f"{float(f'{number / step:.3g}'):g} {letter}"
+    return f"{number:g}"

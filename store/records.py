@@ -34,6 +34,7 @@ CrossCheckVerdict = Literal[
     "agree", "custom_code", "experts_stacked", "tied_weights", "quantised", "prefix", "no_header", "other"
 ]
 ExperimentStatus = Literal["done", "refused", "failed"]
+AnalysisStatus = Literal["done", "partial", "refused", "failed"]
 ExperimentReason = Literal[
     "unsupported", "ratio_too_small", "timeout", "out_of_memory", "crashed", "not_finite", "error"
 ]
@@ -322,6 +323,29 @@ class MapPointRecord:
 
 
 @dataclass(frozen=True)
+class AnalysisRecord:
+    """A row of `analyses`."""
+
+    run_id: str
+    analysis_key: str
+    source: SourceName
+    model_id: str
+    revision: str
+    analysis: str
+    version: int
+    text_hash: str | None
+    settings: str
+    seed: int
+    device: str
+    status: AnalysisStatus
+    reason: ExperimentReason | None
+    detail: str | None
+    components: int
+    seconds: float
+    git_commit: str | None
+
+
+@dataclass(frozen=True)
 class RedundancyRecord:
     """A row of `redundancy`."""
 
@@ -334,6 +358,32 @@ class RedundancyRecord:
     value: float
     unit: str
     seed: int
+    analysis_key: str | None = None
+    measure: str | None = None
+    variant: str | None = None
+    target: str | None = None
+    layer: int | None = None
+    other_layer: int | None = None
+    head: int | None = None
+    other_head: int | None = None
+    x: float | None = None
+    n: int | None = None
+
+
+@dataclass(frozen=True)
+class ProxyRecord:
+    """A row of `proxies`."""
+
+    run_id: str
+    model_id: str | None
+    target: str
+    proxy: str
+    truth: str
+    spearman: float | None
+    ci_low: float | None
+    ci_high: float | None
+    n_components: int
+    n_models: int
 
 
 @dataclass(frozen=True)
@@ -403,7 +453,9 @@ TABLES: dict[type, str] = {
     RepresentativeRecord: "representatives",
     CoverageRecord: "coverage",
     MapPointRecord: "map_points",
+    AnalysisRecord: "analyses",
     RedundancyRecord: "redundancy",
+    ProxyRecord: "proxies",
     ExperimentRecord: "experiments",
     MetricRecord: "metrics",
     SampleRecord: "samples",

@@ -247,17 +247,62 @@ CREATE TABLE map_points (
     n_models     INTEGER NOT NULL  -- models that it stands for
 );
 
+-- table analyses: the outcome of one redundancy analysis of one dense model in one run
+CREATE TABLE analyses (
+    run_id       VARCHAR NOT NULL, -- run that did it
+    analysis_key VARCHAR NOT NULL, -- hash of all that its numbers depend on: model, analysis, version, text, settings, seed
+    source       VARCHAR NOT NULL, -- as in sightings
+    model_id     VARCHAR NOT NULL, -- as in sightings
+    revision     VARCHAR NOT NULL, -- as in sightings
+    analysis     VARCHAR NOT NULL, -- such as rank
+    version      INTEGER NOT NULL, -- version of the analysis
+    text_hash    VARCHAR,          -- hash of the text that it read; NULL = weights alone
+    settings     VARCHAR NOT NULL, -- JSON of the options that change a number, keys sorted
+    seed         INTEGER NOT NULL, -- seed of what is drawn, the calibration text too; 0 where nothing is
+    device       VARCHAR NOT NULL, -- such as cpu
+    status       VARCHAR NOT NULL, -- done | partial (stopped by its time limit) | refused | failed
+    reason       VARCHAR,          -- from the list of experiments; NULL = done or partial
+    detail       VARCHAR,          -- what was expected and what was found, or what was left out; NULL = nothing to say
+    components   INTEGER NOT NULL, -- components measured in this run, those of earlier runs left out
+    seconds      DOUBLE NOT NULL,  -- time on the clock in this run
+    git_commit   VARCHAR           -- commit of this project; NULL = unknown
+);
+
 -- table redundancy: one measurement of a dense model
 CREATE TABLE redundancy (
-    run_id    VARCHAR NOT NULL, -- run that measured it
-    model_id  VARCHAR NOT NULL, -- as in sightings
-    revision  VARCHAR NOT NULL, -- as in sightings
-    analysis  VARCHAR NOT NULL, -- such as angular-last
-    version   INTEGER NOT NULL, -- version of the analysis
-    component VARCHAR NOT NULL, -- such as layers 3-5
-    value     DOUBLE NOT NULL,  -- in `unit`
-    unit      VARCHAR NOT NULL, -- such as fraction of pi
-    seed      INTEGER NOT NULL  -- seed of the calibration text
+    run_id       VARCHAR NOT NULL, -- run that measured it
+    model_id     VARCHAR NOT NULL, -- as in sightings
+    revision     VARCHAR NOT NULL, -- as in sightings
+    analysis     VARCHAR NOT NULL, -- such as rank
+    version      INTEGER NOT NULL, -- version of the analysis
+    component    VARCHAR NOT NULL, -- such as layers 3-5; all rows of a component are written together
+    value        DOUBLE NOT NULL,  -- in `unit`
+    unit         VARCHAR NOT NULL, -- such as fraction of pi
+    seed         INTEGER NOT NULL, -- as in analyses
+    analysis_key VARCHAR,          -- as in analyses; NULL = measured before schema version 4
+    measure      VARCHAR,          -- what the number is, such as effective_rank; NULL = before schema version 4
+    variant      VARCHAR,          -- which form of the analysis, such as original; NULL = it has one
+    target       VARCHAR,          -- part of a layer, such as mlp, query or head; NULL = none in particular
+    layer        INTEGER,          -- first layer or state that it is about, counted from 0; NULL = none in particular
+    other_layer  INTEGER,          -- second layer, last of a block, or where a copy came from; NULL = none
+    head         INTEGER,          -- head of `layer`, counted from 0; NULL = none in particular
+    other_head   INTEGER,          -- second head; NULL = none
+    x            DOUBLE,           -- place on a curve, such as a threshold or a training step; NULL = no curve
+    n            INTEGER           -- windows or prompts behind the number; NULL = counted, not sampled
+);
+
+-- table proxies: how well a cheap score foretells measured damage, over the components of one model or pooled
+CREATE TABLE proxies (
+    run_id       VARCHAR NOT NULL, -- run that compared them
+    model_id     VARCHAR,          -- as in sightings; NULL = pooled over models, ranks taken within each
+    target       VARCHAR NOT NULL, -- what was ablated: layer | attention | mlp | head
+    proxy        VARCHAR NOT NULL, -- cheap score, such as angular-last
+    truth        VARCHAR NOT NULL, -- measured damage, such as kl
+    spearman     DOUBLE,           -- rank correlation in [-1, 1]; NULL = one of them does not vary
+    ci_low       DOUBLE,           -- lower end of the 95 % bootstrap interval; NULL = none
+    ci_high      DOUBLE,           -- upper end; NULL = none
+    n_components INTEGER NOT NULL, -- components behind it
+    n_models     INTEGER NOT NULL  -- models behind it
 );
 
 -- table experiments: one pruning run; ratio 0 = the dense model
@@ -439,3 +484,27 @@ QUALIFY row_number() OVER (
         count(DISTINCT (method, ratio, seed)) FILTER (method <> 'dense') DESC, max(run_id) DESC,
         revision, evaluation, device
 ) = 1;
+
+-- view current_analyses: the newest outcome of each analysis
+CREATE VIEW current_analyses AS
+SELECT * FROM analyses
+QUALIFY row_number() OVER (PARTITION BY analysis_key ORDER BY run_id DESC) = 1;
+
+-- view current_redundancy: the numbers of each model's newest form of each analysis that has any
+CREATE VIEW current_redundancy AS
+WITH leading AS (
+    SELECT source, model_id, analysis, analysis_key
+    FROM current_analyses
+    WHERE status IN ('done', 'partial')
+    QUALIFY row_number() OVER (PARTITION BY source, model_id, analysis ORDER BY run_id DESC, analysis_key) = 1
+)
+SELECT leading.source, redundancy.*
+FROM redundancy
+JOIN leading USING (analysis_key)
+QUALIFY row_number() OVER (
+    PARTITION BY analysis_key, component, measure, variant, target, x ORDER BY redundancy.run_id DESC
+) = 1;
+
+-- view current_proxies: the comparison of the newest run that made one
+CREATE VIEW current_proxies AS
+SELECT * FROM proxies WHERE run_id = (SELECT max(run_id) FROM proxies);

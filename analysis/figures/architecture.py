@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analysis.figures.style import (
+from analysis.numbers import short_count
+from pictures.style import (
     GREY,
     MARKERS,
     OTHER,
@@ -16,7 +17,6 @@ from analysis.figures.style import (
     label,
     shares_on,
 )
-from analysis.numbers import short_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from analysis.figures.style import COLORS, GREY, Frame, axes_grid, counts_on, heading, label, shares_on
 from analysis.numbers import percent, span
+from pictures.style import COLORS, GREY, Frame, axes_grid, counts_on, heading, label, shares_on
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

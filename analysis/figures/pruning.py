@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from analysis.figures.style import (
+from pictures.style import (
     COLORS,
     FACET_COLUMNS,
     LINES,

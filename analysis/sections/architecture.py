@@ -6,10 +6,10 @@ from functools import partial
 
 from analysis.document import Block, Column, Picture, Statistics, Table, paragraph
 from analysis.figures.architecture import draw_kind_heatmap, draw_kinds, draw_nesting, draw_sizes
-from analysis.figures.style import OTHER
 from analysis.numbers import count_of, decimal, many, percent, short_count
 from analysis.section import QUERIES, Answers, Section
 from analysis.sections.catalog import MISSING
+from pictures.style import OTHER
 from store import Query
 
 TOP_KINDS = 20

@@ -9,10 +9,9 @@ from pipeline.settings import Settings
 from pruning.experiments.plan import Plan
 from pruning.experiments.specification import Experiment
 from pruning.experiments.work import Result, perform
-from pruning.redundancy.angular import ANALYSIS, UNIT, VERSION
 from store.database import RunHandle, Store
 from store.provenance import git_commit
-from store.records import ExperimentReason, ExperimentRecord, MetricRecord, RedundancyRecord, SampleRecord
+from store.records import ExperimentReason, ExperimentRecord, MetricRecord, SampleRecord
 
 # Imported once by the warm server: a child then starts in milliseconds.
 _PRELOAD = (
@@ -95,39 +94,7 @@ def _store_result(store: Store, handle: RunHandle, experiment: Experiment, resul
             for name, number in result.metrics
         ],
         [SampleRecord(handle.run_id, key, prompt, text) for prompt, text in result.samples],
-        _new_distances(store, handle, experiment, result),
     )
-
-
-def _new_distances(store: Store, handle: RunHandle, experiment: Experiment, result: Result) -> list[RedundancyRecord]:
-    """Return the rows of the distance table, none when this model revision has them already."""
-    specification = experiment.specification
-    known = store.rows(
-        "SELECT count(*) FROM redundancy WHERE model_id = $model AND revision = $revision AND analysis = $analysis "
-        "AND version = $version",
-        {
-            "model": specification.model_id,
-            "revision": specification.revision,
-            "analysis": ANALYSIS,
-            "version": VERSION,
-        },
-    )
-    if known[0][0]:
-        return []
-    return [
-        RedundancyRecord(
-            run_id=handle.run_id,
-            model_id=specification.model_id,
-            revision=specification.revision,
-            analysis=ANALYSIS,
-            version=VERSION,
-            component=distance.component,
-            value=distance.value,
-            unit=UNIT,
-            seed=specification.seed,
-        )
-        for distance in result.distances
-    ]
 
 
 def _title(experiment: Experiment) -> str:

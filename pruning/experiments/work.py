@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from pruning.errors import PruningError, UnsupportedModelError
 from pruning.evaluation.records import Measurement
 from pruning.experiments.specification import Experiment, TextSizes
-from pruning.redundancy.angular import BlockDistance, angular_distances
 from pruning.reference import Split, prompts
 from pruning.texts import NO_TEXT, Text, text_for
 from store.records import ExperimentReason, ExperimentStatus
@@ -22,14 +21,13 @@ SAMPLES = 2
 
 @dataclass(frozen=True)
 class Result:
-    """What came out of an experiment; without numbers unless `status` is "done". `distances`: dense models only."""
+    """What came out of an experiment; without numbers unless `status` is "done"."""
 
     status: ExperimentStatus
     reason: ExperimentReason | None
     detail: str | None
     metrics: tuple[tuple[str, Measurement], ...] = ()
     samples: tuple[tuple[str, str], ...] = ()
-    distances: tuple[BlockDistance, ...] = ()
 
 
 def perform(experiment: Experiment) -> Result:
@@ -68,7 +66,6 @@ def _measured(experiment: Experiment) -> Result:
         detail,
         tuple(measure(seen).items()),
         tuple(sample_texts(model, folder, prompts(SAMPLES))),
-        _distances(dense, experiment) if model is dense else (),
     )
 
 
@@ -90,12 +87,6 @@ def _pruned(dense: "PreTrainedModel", experiment: Experiment) -> tuple["PreTrain
     model = copy.deepcopy(dense)
     pruned = prune(model, specification.method, specification.ratio, calibration=windows, seed=specification.seed)
     return model, pruned.sentence()
-
-
-def _distances(dense: "PreTrainedModel", experiment: Experiment) -> tuple[BlockDistance, ...]:
-    from pruning.adapters import find_adapter
-
-    return angular_distances(dense, find_adapter(dense), _calibration(experiment).windows)
 
 
 def _calibration(experiment: Experiment) -> Text:

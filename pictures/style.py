@@ -5,13 +5,11 @@ Colours are seaborn's "colorblind" palette (Wong, Nature Methods 8, 441, 2011); 
 
 import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from analysis.document import Picture
-from analysis.numbers import short_count
-from pipeline.text import printable
+from pipeline.text import printable, short_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,15 +47,18 @@ _RC: Any = {
 }
 
 
-def render_png(picture: Picture) -> bytes:
-    """Draw a picture and return its PNG: the same rows give the same bytes."""
+def png_of(draw: "Callable[[Frame], Figure]", rows: Sequence[Any]) -> bytes:
+    """Return the PNG that `draw` makes of a data frame of `rows`, flat dataclasses of one type.
+
+    The same rows give the same bytes.
+    """
     import matplotlib as mpl
 
     mpl.use("Agg")
     import pandas
 
     with mpl.rc_context(_RC):
-        figure = picture.draw(_numeric_blanks(pandas.DataFrame(picture.rows)))
+        figure = draw(_numeric_blanks(pandas.DataFrame(rows)))
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return _small(buffer)
