@@ -7,8 +7,10 @@ from typing import Any
 
 from pipeline.registry import Registry
 from pruning.analyses.blocks import BLOCKS
+from pruning.analyses.rank import RANK
 from pruning.analyses.records import Analysis, Finding, Piece, Subject
+from pruning.analyses.weights import WEIGHTS
 
-ANALYSES: Registry[Analysis[Any]] = Registry("analysis", [BLOCKS])
+ANALYSES: Registry[Analysis[Any]] = Registry("analysis", [BLOCKS, RANK, WEIGHTS])
 
 __all__ = ["ANALYSES", "Analysis", "Finding", "Piece", "Subject"]
