@@ -3,13 +3,13 @@
 Full: square roots of the eigenvalues of the Gram matrix of the smaller side, in fp64. Squaring costs half of the
 digits, so values below about 1e-7 of the largest are noise: that is where rounding a weight to fp32 puts them anyway,
 and the SVD in fp32 has more of it (7e-7 against 5e-8 at 512 x 700, rank 50). The leading values are exact to 1e-12 and
-it takes a third to nine tenths of that SVD's time (benchmarks/bench_ranks.py). Gram matrices add up over layers, so that a concatenation is never
-put together.
+it takes a third to nine tenths of that SVD's time (benchmarks/bench_ranks.py). Gram matrices add up over layers, so
+that a concatenation is never put together.
 
 Randomised: Halko, Martinsson and Tropp 2011 (arXiv 0909.4061), algorithm 4.4, in growing blocks (Martinsson and Voronin
 2016, arXiv 1503.07157). W is Q B + E with orthonormal Q, so |W|^2 = |B|^2 + |E|^2: |W| is exact, what B lacks is
-measured, and s_i(B)^2 <= s_i(W)^2 <= s_i(B)^2 + |E|^2 for every i. At 2048 x 2048 this is 8 to 12 times as fast as numpy
-where few values matter, and a fifth of its speed where the sketch grows to all of them.
+measured, and s_i(B)^2 <= s_i(W)^2 <= s_i(B)^2 + |E|^2 for every i. At 2048 x 2048 it is 8 to 12 times as fast as numpy
+where few values matter, and has a fifth of numpy's speed where the sketch grows to all of them.
 """
 
 from collections.abc import Iterable
