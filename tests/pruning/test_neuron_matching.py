@@ -284,7 +284,7 @@ def test_what_does_not_fit_says_why(build_model: Callable[..., Any]) -> None:
     with torch.no_grad():
         model.model.layers[3].mlp.down_proj.weight[0, 0] = float("nan")
     with pytest.raises(NotFiniteError, match=r"layers\.3\.mlp\.down_proj: a weight of its MLP"):
-        [*measure_matching(subject_of(model), NeuronMatchingOptions())]
+        list(measure_matching(subject_of(model), NeuronMatchingOptions()))
 
 
 def test_it_is_listed_and_its_options_that_change_numbers_are_known() -> None:
