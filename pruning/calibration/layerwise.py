@@ -45,10 +45,12 @@ def change_layer_by_layer(
     _walk(request, make, change, readers, changes=True)
 
 
-def show_layer_by_layer(request: "PruningRequest", make: MakeStatistic[R], show: Change[R]) -> None:
+def show_layer_by_layer(
+    request: "PruningRequest", make: MakeStatistic[R], show: Change[R], readers: Readers = all_matrices
+) -> None:
     """Do the same with layers that stay as they are, in one run a layer: what it answers while it is observed is what
     the next one reads."""
-    _walk(request, make, show, all_matrices, changes=False)
+    _walk(request, make, show, readers, changes=False)
 
 
 def _walk(

@@ -58,21 +58,24 @@ def set_to_low_rank(
 
 
 def low_rank(rows: "torch.Tensor", rank: int, moment_root: "torch.Tensor | None" = None) -> "torch.Tensor":
-    """Return the matrix of a rank nearest to (outputs, inputs) in ||(W - W') F||_F, fp64; F None = the identity.
+    """Return the matrix of a rank nearest to (outputs, inputs) in ||(W - W') F||_F, fp64; F None = the identity."""
+    leading = leading_outputs(rows, rank, moment_root)
+    return leading @ (leading.T @ rows.double())
+
+
+def leading_outputs(rows: "torch.Tensor", rank: int, moment_root: "torch.Tensor | None" = None) -> "torch.Tensor":
+    """Return the leading left singular vectors of W F: (outputs, rank), orthonormal, fp64; F None = the identity.
 
     Singular vectors are eigenvectors of the Gram matrix of the smaller side: with fp64, which squaring the condition
     asks for, still faster than the SVD in fp32. Of singular values equal at the cut the library chooses.
     """
     import torch
 
-    weights = rows.double()
-    seen = weights if moment_root is None else weights @ moment_root
+    seen = rows.double() if moment_root is None else rows.double() @ moment_root
     outputs, inputs = seen.shape
     if outputs <= inputs:
-        leading = torch.linalg.eigh(seen @ seen.T).eigenvectors[:, -rank:]
-    else:
-        leading = torch.linalg.qr(seen @ torch.linalg.eigh(seen.T @ seen).eigenvectors[:, -rank:]).Q
-    return leading @ (leading.T @ weights)
+        return torch.linalg.eigh(seen @ seen.T).eigenvectors[:, -rank:]
+    return torch.linalg.qr(seen @ torch.linalg.eigh(seen.T @ seen).eigenvectors[:, -rank:]).Q
 
 
 def _saved(matrix: Projection, rank: int) -> int:

@@ -16,9 +16,9 @@ from pruning.adapters import Projection
 from pruning.card import model_card
 from pruning.checkpoint import save_checkpoint
 from pruning.errors import NotFiniteError, RatioTooSmallError
-from pruning.methods.svd_activation import moment_root
 from pruning.models import load_model
 from pruning.removal.factors import factor_rank, low_rank
+from pruning.removal.moments import moment_root
 from pruning.streaming import Streaming, prune_checkpoint
 from tests.pruning.test_calibrated_methods import inputs_of
 

@@ -1,0 +1,145 @@
+"""How alike the MLPs of two layers are once their neurons are matched, and what storing them once costs (METHODS 5)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.errors import UsageError, unknown_name
+from pruning.adapters.parts import MlpParts
+from pruning.analyses.records import Analysis, Finding, Piece, Subject
+from pruning.errors import UnsupportedModelError
+from pruning.evaluation.damage import DamageMeter
+from pruning.finite import check_finite
+from pruning.redundancy.matching import Alignment, align, assignment
+from pruning.redundancy.neurons import check_alike, matchable_mlp, neuron_matrix
+from pruning.redundancy.shared_neurons import merged_mlps, shared_weights
+
+if TYPE_CHECKING:
+    import torch
+
+NEXT, ALL, APART = "next", "all", "displacement"
+
+
+@dataclass(frozen=True)
+class NeuronMatchingOptions:
+    """`pairs`: "next" (each layer and the one after it), "all", or "displacement" (those `displacement` apart).
+
+    Weights that differ by less than `threshold` count as one. `assignment` is a name of `pruning.redundancy.matching`.
+    `evaluate`: measure the damage of the models that store aligned weights once; without evaluation text only the
+    weights are compared.
+    """
+
+    pairs: str = NEXT
+    displacement: int = 1
+    threshold: float = 0.001
+    assignment: str = "hungarian"
+    evaluate: bool = True
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two layers, the first before the second, and their MLPs."""
+
+    subject: Subject
+    layer: int
+    other: int
+
+    @property
+    def component(self) -> str:
+        return f"mlp of layers {self.layer} and {self.other}"
+
+    def mlps(self) -> tuple[MlpParts, MlpParts]:
+        """Return the MLPs. Raises `UnsupportedModelError` when one is missing or they differ in shape."""
+        first, second = (matchable_mlp(self.subject.adapter, index) for index in (self.layer, self.other))
+        check_alike(self.subject.model, first, second)
+        return first, second
+
+    def neurons(self, mlp: MlpParts) -> "torch.Tensor":
+        """Return the neurons of one of the MLPs as vectors. Raises `NotFiniteError`."""
+        found = neuron_matrix(self.subject.model, mlp)
+        check_finite(found, f"{mlp.down.path}: a weight of its MLP")
+        return found
+
+    def finding(
+        self, measure: str, value: float, unit: str, variant: str | None = None, n: int | None = None
+    ) -> Finding:
+        """Return a number of the pair."""
+        return Finding(
+            self.component, measure, value, unit, variant, target="mlp", layer=self.layer, other_layer=self.other, n=n
+        )
+
+
+def layer_pairs(options: NeuronMatchingOptions, layers: int) -> list[tuple[int, int]]:
+    """Return the pairs i < j that are asked for, near ones first. Raises `UsageError`."""
+    if options.pairs not in (NEXT, ALL, APART):
+        raise unknown_name("choice of pairs", options.pairs, (NEXT, ALL, APART))
+    if options.displacement < 1:
+        raise UsageError(f"displacement: expected 1 layer or more, got {options.displacement}")
+    apart = {NEXT: range(1, 2), ALL: range(1, layers), APART: range(options.displacement, options.displacement + 1)}
+    return [(first, first + step) for step in apart[options.pairs] for first in range(layers - step)]
+
+
+def measure_matching(subject: Subject, options: NeuronMatchingOptions) -> Iterator[Piece]:
+    """Yield a piece a pair; one whose MLPs cannot be compared says why."""
+    assignment(options.assignment)
+    pairs = [_Pair(subject, *each) for each in layer_pairs(options, len(subject.adapter.layers))]
+    _check_some(subject, pairs)
+    left = [pair for pair in pairs if pair.component not in subject.finished]
+    measures_damage = left and options.evaluate and subject.evaluation
+    meter = DamageMeter(subject.model, subject.evaluation) if measures_damage else None
+    for pair in left:
+        yield _piece(pair, options, meter)
+
+
+def _check_some(subject: Subject, pairs: Sequence[_Pair]) -> None:
+    """Raise `UnsupportedModelError` when there are no two layers, or no MLPs in them, to match."""
+    layers = subject.adapter.layers
+    if not pairs:
+        raise UnsupportedModelError(f"looked for two layers so far apart; the main stack has {len(layers)}")
+    if all(layer.experts is not None or layer.mlp is None for layer in layers):
+        matchable_mlp(subject.adapter, 0)
+
+
+def _piece(pair: _Pair, options: NeuronMatchingOptions, meter: DamageMeter | None) -> Piece:
+    try:
+        first, second = pair.mlps()
+    except UnsupportedModelError as error:
+        return Piece(pair.component, (), str(error))
+    found = align(pair.neurons(first), pair.neurons(second), options.threshold, assignment(options.assignment))
+    findings = _alikeness(pair, found)
+    if meter is not None:
+        model = pair.subject.model
+        with shared_weights(model, first, second, found.order, options.threshold) as saved:
+            findings += _compressed(pair, "shared", saved, meter)
+        with merged_mlps(model, first, second, found.order) as saved:
+            findings += _compressed(pair, "merged", saved, meter)
+    return Piece(pair.component, tuple(findings))
+
+
+def _alikeness(pair: _Pair, found: Alignment) -> list[Finding]:
+    return [
+        pair.finding("share_before", found.share_before, "1"),
+        pair.finding("share_after", found.share_after, "1"),
+        pair.finding("distance_before", found.distance_before, "units of the weights"),
+        pair.finding("distance_after", found.distance_after, "units of the weights"),
+    ]
+
+
+def _compressed(pair: _Pair, variant: str, saved: int, meter: DamageMeter) -> list[Finding]:
+    """Return the damage of the model as it is now, and how many of its parameters need not be stored."""
+    damage = meter.measured()
+    return [
+        *(pair.finding(name, each.value, each.unit, variant, each.n) for name, each in damage.items()),
+        pair.finding("saved_parameters", saved, "parameters", variant),
+    ]
+
+
+NEURON_MATCHING = Analysis(
+    "neuron-matching",
+    1,
+    "arXiv 2209.04836, section 3.2, between layers of one model",
+    "evaluation",
+    NeuronMatchingOptions,
+    measure_matching,
+    fixed=("threshold", "assignment"),
+)
