@@ -24,17 +24,19 @@ def draw_layer_heatmaps(
     row_label: str = "layer",
     column_label: str = "layer",
     shared: bool = True,
+    limits: tuple[float, float] | None = None,
 ) -> "Figure":
     """Heatmaps: a panel each value of `panel`, a cell each `row` and `column`. Columns panel, row, column, value.
 
     Whole numbers as rows or columns stand in order with their gaps, anything else in the order in which it comes. A
     cell without a value, or with NaN, is grey. `shared`: one scale of colours for all panels, so that they compare;
-    otherwise each has its own. A cell that is given twice shows the mean.
+    otherwise each has its own. `limits` are the ends of a shared scale, so that several pictures compare. A cell that
+    is given twice shows the mean.
     """
     panels = list(dict.fromkeys(frame["panel"]))
     tables = [_table(frame[frame["panel"] == panel]) for panel in panels]
     figure, axes = facets(len(panels), 4.4, 3.9)
-    limits = _limits(frame["value"])
+    limits = limits or _limits(frame["value"])
     for panel, name, table in zip(axes, panels, tables, strict=True):
         image = _heatmap(panel, table, limits if shared else _limits(table.stack()))
         panel.set_title(label(str(name)))
