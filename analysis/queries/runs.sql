@@ -7,5 +7,7 @@ WHERE run_id IN (
     UNION SELECT run_id FROM current_families
     UNION SELECT run_id FROM current_experiments
     UNION SELECT run_id FROM redundancy
+    UNION SELECT run_id FROM current_analyses
+    UNION SELECT run_id FROM current_proxies
 )
 ORDER BY run_id

@@ -5,6 +5,7 @@ A section is a query in `queries/`, a frozen row, and a function from rows to bl
 """
 
 from analysis.section import Section
+from analysis.sections.ablation import ABLATION_SECTION
 from analysis.sections.architecture import KINDS_SECTION, SIZES_SECTION, STATISTICS_SECTION, TASKS_SECTION
 from analysis.sections.baselines import BASELINES_SECTION, HEADROOM_SECTION
 from analysis.sections.catalog import OUTCOMES_SECTION, SOURCES_SECTION
@@ -21,9 +22,13 @@ from analysis.sections.index import (
 )
 from analysis.sections.names import NAMES_SECTION
 from analysis.sections.promises import PROMISES_SECTION
+from analysis.sections.proxies import PROXIES_SECTION
+from analysis.sections.ranks import RANKS_SECTION
+from analysis.sections.replacement import REPLACEMENT_SECTION
 from analysis.sections.runs import RUNS_SECTION
 from analysis.sections.samples import SAMPLES_SECTION
 from analysis.sections.speed import PARETO_SECTION
+from analysis.sections.states import CKA_SECTION
 from analysis.sections.unfinished import UNFINISHED_SECTION
 from pipeline.registry import Registry
 
@@ -51,7 +56,12 @@ SECTIONS: Registry[Section] = Registry(
         PROMISES_SECTION,
         HEADROOM_SECTION,
         PARETO_SECTION,
+        PROXIES_SECTION,
+        ABLATION_SECTION,
+        REPLACEMENT_SECTION,
         DEPTH_SECTION,
+        CKA_SECTION,
+        RANKS_SECTION,
         SAMPLES_SECTION,
         UNFINISHED_SECTION,
         RUNS_SECTION,

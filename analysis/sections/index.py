@@ -22,6 +22,7 @@ from analysis.sections.dense import MISSING as NO_EXPERIMENTS
 from analysis.sections.families import FAMILIES, TOP_FAMILIES, families_picture, families_table
 from analysis.sections.families import MISSING as NO_FAMILIES
 from analysis.sections.names import DUPLICATES, PUBLISHED_SHARE, widest_level
+from analysis.sections.proxies import PROXIES, proxy_sentence
 
 Sentence = tuple[Inline, ...]
 
@@ -42,6 +43,7 @@ def _findings(answers: Answers) -> tuple[Block, ...]:
         *_names_sentence(answers),
         *_floor_sentence(answers),
         *_pruning_sentences(answers[DAMAGE]),
+        *proxy_sentence(answers[PROXIES]),
     ]
     missing = [paragraph(*NO_FAMILIES)] if not answers[FAMILIES] else []
     missing += [paragraph(*NO_EXPERIMENTS)] if not answers[DAMAGE] else []
@@ -198,7 +200,10 @@ def _links(_: Answers) -> tuple[Block, ...]:
             (
                 (Link("Extraction", "reports/extract.md"), "sources, outcomes, module kinds, sizes, statistics"),
                 (Link("Processing", "reports/process.md"), "families, differences within them, names and structures"),
-                (Link("Pruning", "reports/prune.md"), "damage, baselines, size and speed, redundancy, generated text"),
+                (
+                    Link("Pruning", "reports/prune.md"),
+                    "damage, baselines, size and speed, what predicts damage, redundancy, generated text",
+                ),
                 (
                     Link("Analysis", "reports/analyze.md"),
                     "runs and versions behind the numbers, every picture and query",
@@ -212,7 +217,7 @@ FINDINGS_SECTION = Section(
     "findings",
     "Findings",
     "README",
-    (SOURCES, OUTCOMES, STRUCTURES, FAMILIES, DUPLICATES, DENSE, DAMAGE),
+    (SOURCES, OUTCOMES, STRUCTURES, FAMILIES, DUPLICATES, DENSE, DAMAGE, PROXIES),
     _findings,
     MISSING,
 )

@@ -13,7 +13,6 @@ from store.records import (
     MetricRecord,
     ModuleRecord,
     NameRecord,
-    RedundancyRecord,
     RepresentativeRecord,
     RunRecord,
     SampleRecord,
@@ -21,10 +20,11 @@ from store.records import (
     StructureRecord,
     TraitRecord,
 )
+from tests.analysis.synthetic_analyses import RUN as PRUNE_RUN
+from tests.analysis.synthetic_analyses import fill_analyses
 
 EXTRACT_RUN = "20261101T080000.000000-aaaaaa"
 PROCESS_RUN = "20261101T090000.000000-bbbbbb"
-PRUNE_RUN = "20261101T100000.000000-cccccc"
 REFERENCES = ("ref-bloom", "ref-gpt2", "ref-gpt-neox", "ref-llama", "ref-opt")
 METHODS = {
     "random": "weight",
@@ -44,7 +44,6 @@ STEEPNESS = {
     "mlp-random": 2.5,
     "mlp-maxmin": 1.8,
 }
-LAYERS = 8
 N_BUILTIN = 55
 N_STRUCTURES = 40
 _TASKS = ("text-generation", "fill-mask", "image-classification", "automatic-speech-recognition", None)
@@ -106,7 +105,7 @@ def fill_families(store: Store) -> None:
 
 def fill_experiments(store: Store) -> None:
     """Insert what stage prune would have measured."""
-    experiments, metrics, samples, distances = [], [], [], []
+    experiments, metrics, samples = [], [], []
     for position, model in enumerate(REFERENCES):
         dense = 8.0 + position / 10
         for method, scope, ratio in _specifications():
@@ -114,12 +113,12 @@ def fill_experiments(store: Store) -> None:
             experiments.append(_experiment(key, model, method, scope, ratio))
             metrics += _metrics(key, method, scope, ratio, dense)
             samples.append(SampleRecord(PRUNE_RUN, key, "the cat", f"sees the {method} | dog"))
-        distances += _distances(model)
     refused = ExperimentRecord(
         PRUNE_RUN, "refused", "ref-opt", "reference", "rev1", "mlp-maxmin", 1, "neuron", 0.001, 0, None, "eval", "cpu",
         "refused", "ratio_too_small", "0.1 % of 8 neurons is none", 0.1, None,
     )  # fmt: skip
-    store.insert([_run(PRUNE_RUN, "prune")], [*experiments, refused], metrics, samples, distances)
+    store.insert([_run(PRUNE_RUN, "prune")], [*experiments, refused], metrics, samples)
+    fill_analyses(store, REFERENCES)
 
 
 def fill_all(store: Store) -> None:
@@ -235,14 +234,3 @@ def _metrics(key: str, method: str, scope: str, ratio: float, dense: float) -> l
         MetricRecord(PRUNE_RUN, key, "latency", 0.01 * speed, "seconds", 15),
         *([] if method == "dense" else [MetricRecord(PRUNE_RUN, key, "latency_ratio", speed, "1", 15)]),
     ]
-
-
-def _distances(model: str) -> list[RedundancyRecord]:
-    return [
-        RedundancyRecord(
-            PRUNE_RUN, model, "rev1", "angular-last", 1, f"layers {start}-{start + size - 1}",
-            0.05 * size + 0.02 * abs(start + size / 2 - 5), "fraction of pi", 0,
-        )
-        for size in range(1, LAYERS)
-        for start in range(LAYERS - size + 1)
-    ]  # fmt: skip

@@ -18,9 +18,10 @@ from analysis.sections.depth import DEPTH, relative_cells
 from analysis.sections.families import FAMILIES, TRAITS
 from analysis.sections.names import DUPLICATES, SHARED
 from store import Query, Store
-from store.records import MetricRecord, RedundancyRecord
+from store.records import MetricRecord
 from tests.analysis.conftest import Built
 from tests.analysis.synthetic import METHODS, PRUNE_RUN, RATIOS, REFERENCES, damage_of
+from tests.analysis.synthetic_analyses import block_row, insert_analysis
 
 ALL_QUERIES = sorted({query for section in SECTIONS for query in section.queries}, key=lambda query: query.path.name)
 LATER_RUN = "20261102T100000.000000-dddddd"
@@ -148,12 +149,8 @@ def test_a_grid_without_a_dense_measurement_is_not_chosen(full: Built) -> None:
 def test_a_retrained_model_keeps_no_old_deep_blocks(full: Built) -> None:
     with Store.open(None) as store:
         _copy(full.store, store)
-        store.insert(
-            [
-                RedundancyRecord(LATER_RUN, "ref-opt", "rev2", "angular-last", 1, name, 0.5, "fraction of pi", 0)
-                for name in ("layers 0-0", "layers 1-1", "layers 0-1")
-            ]
-        )
+        blocks = [block_row(start, size, 0.5) for start, size in ((0, 1), (1, 1), (0, 2))]
+        insert_analysis(store, LATER_RUN, "ref-opt", "blocks", blocks, revision="rev2")
         found = store.fetch(DEPTH)
     assert [(row.first_layer, row.n_layers) for row in found if row.model_id == "ref-opt"] == [(0, 1), (1, 1), (0, 2)]
     assert {row.model_id for row in found} == set(REFERENCES)
@@ -237,7 +234,9 @@ def test_families_agree_with_pandas(full: Built) -> None:
 
 def test_depth_components_are_parsed(full: Built) -> None:
     rows = full.store.fetch(DEPTH)
-    components = {component for (component,) in full.store.rows("SELECT component FROM redundancy")}
+    components = {
+        component for (component,) in full.store.rows("SELECT component FROM redundancy WHERE analysis = 'blocks'")
+    }
     assert {f"layers {row.first_layer}-{row.first_layer + row.n_layers - 1}" for row in rows} == components
     for cell in relative_cells(rows):
         assert 0 <= cell.relative_distance <= 1
