@@ -7,8 +7,11 @@ from typing import Any
 
 from pipeline.registry import Registry
 from pruning.analyses.blocks import BLOCKS
+from pruning.analyses.cka import CKA
+from pruning.analyses.heads import HEADS
 from pruning.analyses.records import Analysis, Finding, Piece, Subject
+from pruning.analyses.states import STATES
 
-ANALYSES: Registry[Analysis[Any]] = Registry("analysis", [BLOCKS])
+ANALYSES: Registry[Analysis[Any]] = Registry("analysis", [BLOCKS, STATES, CKA, HEADS])
 
 __all__ = ["ANALYSES", "Analysis", "Finding", "Piece", "Subject"]
