@@ -37,7 +37,8 @@ def state_pairs(model: "PreTrainedModel", adapter: Adapter, windows: Sequence[Se
     difference = MeanOfTokens(as_they_are, difference_from_first, range(1, len(adapter.layers) + 1))
     with torch.inference_mode():
         for states in text_states(model, adapter, windows, all_tokens, "states"):
-            total = total + states.sum(dim=1, dtype=torch.float64).cpu()
+            # One state at a time: torch makes a copy in fp64 of all that it sums so.
+            total = total + torch.stack([each.sum(dim=0, dtype=torch.float64) for each in states]).cpu()
             difference.add(states)
     means, differences = unit(total), {size: values.tolist() for size, values in difference.result().items()}
     return tuple(

@@ -78,7 +78,10 @@ def layer_states(
     seen = _recorded(model, adapter, lambda states: take(states, batch), wanted)
     with torch.inference_mode(), seen as states:
         run_batch(model, batch)
-        return torch.stack([states[index].float() for index in wanted])
+        stacked = torch.stack([states[index] for index in wanted])
+        # What was recorded goes before the copy in fp32 is made.
+        states.clear()
+        return stacked.float()
 
 
 def run_batch(model: "PreTrainedModel", batch: Batch) -> Any:
