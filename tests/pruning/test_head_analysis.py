@@ -2,6 +2,7 @@
 
 import copy
 from itertools import combinations
+from math import log
 from typing import Any
 
 import numpy
@@ -42,17 +43,13 @@ def loop_entropies(model: Any, windows: Any) -> list[list[float]]:
     """Return [layer][head] -> the mean entropy of all queries of all windows, each alone and unpadded, in float64."""
     eager = copy.deepcopy(model)
     eager.config._attn_implementation = "eager"
-    sums: list[list[float]] = []
+    sums = [[0.0] * 4 for _ in range(2)]
     for window in windows:
         with torch.inference_mode():
             maps = eager(input_ids=torch.tensor([window]), output_attentions=True).attentions
-        found = [
-            [sum(-p * numpy.log(p) for row in head for p in row if p > 0) for head in layer[0].double().tolist()]
-            for layer in maps
-        ]
-        sums = [
-            [a + b for a, b in zip(old, new, strict=True)] for old, new in zip(sums or found, found, strict=True)
-        ] if sums else found  # fmt: skip
+        for layer, head in ((layer, head) for layer in range(2) for head in range(4)):
+            rows = maps[layer][0, head].double().tolist()
+            sums[layer][head] += sum(-p * log(p) for row in rows for p in row if p > 0)
     queries = sum(map(len, windows))
     return [[value / queries for value in layer] for layer in sums]
 
@@ -74,7 +71,7 @@ def test_entropy_equals_a_loop_and_padding_is_ignored(name: str) -> None:
 
 def test_known_entropies() -> None:
     maps = torch.tensor([[[1.0, 0, 0], [0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3]], [[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]])
-    assert map_entropies(maps).tolist() == pytest.approx([numpy.log(2) + numpy.log(3), 0])
+    assert map_entropies(maps).tolist() == pytest.approx([log(2) + log(3), 0])
 
 
 @pytest.mark.parametrize("signature", ["maps", "contribution"])
@@ -85,7 +82,7 @@ def test_distances_importance_and_stability_are_those_of_the_signatures(signatur
     pieces = pieces_of(model, options=HeadOptions(signature=signature))
     assert len(pieces) == 2 * (4 + 6 + 1)
     for layer, windows in enumerate(head_distances(model, attentions, WINDOWS, signature)):
-        between = sum(windows) / len(windows)
+        between = windows.mean(axis=0)
         for head in range(4):
             found = measured(pieces, f"layer {layer} head {head}")
             nearest = min(between[head, other] for other in range(4) if other != head)
@@ -132,7 +129,8 @@ def test_what_has_no_stability_or_no_maps_is_refused_with_the_reason() -> None:
     few = pieces_of(model, options=HeadOptions(kept_fraction=0.25))
     assert "1 clusters of 4 heads leave no choice; expected 2 to 3" in (few["layer 1"].refusal or "")
     assert measured(few, "layer 1 head 3")
-    for wrong in ({"kept_fraction": 1.0}, {"kept_fraction": 0.0}, {"signature": "map"}):
+    wrongs: tuple[dict[str, Any], ...] = ({"kept_fraction": 1.0}, {"kept_fraction": 0.0}, {"signature": "map"})
+    for wrong in wrongs:
         with pytest.raises(UsageError):
             HeadOptions(**wrong)
     silent = build_tiny("llama")
