@@ -21,7 +21,8 @@ from pruning.batches import batches
 from pruning.methods import METHODS
 from pruning.methods.sparsegpt import inverse_factor, prune_columns
 from pruning.methods.wanda import wanda_mask
-from pruning.redundancy.angular import angular_distances
+from pruning.redundancy.blocks import block_distances
+from pruning.redundancy.distances import ANGULAR_LAST
 from pruning.removal.records import PruningRequest
 from pruning.removal.selection import TWO_OF_FOUR, lowest, lowest_in_groups, share_of
 from pruning.removal.weights import set_to_zero
@@ -268,7 +269,7 @@ def all_pairs() -> Promise:
     windows = random_windows(16, 64)
 
     def ours() -> None:
-        assert len(angular_distances(model, adapter, windows)) == 299
+        assert len(block_distances(model, adapter, windows, ANGULAR_LAST)) == 299
 
     def theirs() -> None:
         with torch.inference_mode():

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pruning.adapters.parts import Adapter
-from pruning.batches import batches
-from pruning.errors import NotFiniteError, UnsupportedModelError
 from pruning.finite import check_finite
 from pruning.redundancy.pairs import Distances
-from pruning.redundancy.states import Take, layer_states
+from pruning.redundancy.states import Take, text_states
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -52,20 +50,13 @@ def block_distances(
 ) -> tuple[BlockDistance, ...]:
     """Return the distances of all blocks of `sizes` layers (None = 1 to L-1), size by size, from one forward a window.
 
-    Raises `UnsupportedModelError` without calibration text and `NotFiniteError` for NaN or infinite states.
+    Raises what `text_states` raises.
     """
     import torch
 
-    if not windows:
-        raise UnsupportedModelError(f"{distance.name} needs calibration text in the model's vocabulary; there is none")
     running = distance.make(range(1, len(adapter.layers)) if sizes is None else sizes)
     with torch.inference_mode():
-        for batch in batches(windows):
-            states = layer_states(model, adapter, batch, distance.take)
-            if not torch.isfinite(states).all():
-                raise NotFiniteError(
-                    f"{adapter.model_class}: a hidden state is NaN or infinite on the calibration text"
-                )
+        for states in text_states(model, adapter, windows, distance.take, distance.name):
             running.add(states)
         rows = running.result()
     for size, values in rows.items():

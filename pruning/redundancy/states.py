@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pruning.adapters.parts import Adapter
-from pruning.batches import Batch
+from pruning.batches import Batch, batches
 from pruning.calibration.calls import leaving_states
+from pruning.errors import NotFiniteError, UnsupportedModelError
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +29,38 @@ def all_tokens(states: "torch.Tensor", batch: Batch) -> "torch.Tensor":
     return states[batch.attention_mask.bool().to(states.device)]
 
 
+def text_states(
+    model: "PreTrainedModel", adapter: Adapter, windows: Sequence[Sequence[int]], take: Take, what: str
+) -> Iterator["torch.Tensor"]:
+    """Yield `layer_states` at all boundaries, batch by batch; `what` is the name of what needs them.
+
+    Raises `UnsupportedModelError` without text and for a model that text alone does not run through layer by layer, and
+    `NotFiniteError` for NaN or infinite states.
+    """
+    import torch
+
+    check_states(adapter, what)
+    if not windows:
+        raise UnsupportedModelError(f"{what} needs calibration text in the model's vocabulary; there is none")
+    for batch in batches(windows):
+        states = layer_states(model, adapter, batch, take)
+        if not torch.isfinite(states).all():
+            raise NotFiniteError(f"{adapter.model_class}: a hidden state is NaN or infinite on the calibration text")
+        yield states
+
+
+def check_states(adapter: Adapter, what: str) -> None:
+    """Raise `UnsupportedModelError` unless text runs through one stack whose layers run once each."""
+    if adapter.inputs == ("input_ids",) and not adapter.main.crossed and not adapter.main.shares_layers:
+        return
+    stacks = " and ".join(stack.name for stack in adapter.stacks)
+    raise UnsupportedModelError(
+        f"{what}: expected a model that reads text with one stack of layers of their own; {adapter.model_class} reads "
+        f"{', '.join(adapter.inputs)} with its {stacks}"
+        + (", whose layers run repeatedly" * adapter.main.shares_layers)
+    )
+
+
 def layer_states(
     model: "PreTrainedModel",
     adapter: Adapter,
@@ -45,7 +78,10 @@ def layer_states(
     seen = _recorded(model, adapter, lambda states: take(states, batch), wanted)
     with torch.inference_mode(), seen as states:
         run_batch(model, batch)
-        return torch.stack([states[index].float() for index in wanted])
+        stacked = torch.stack([states[index] for index in wanted])
+        # What was recorded goes before the copy in fp32 is made.
+        states.clear()
+        return stacked.float()
 
 
 def run_batch(model: "PreTrainedModel", batch: Batch) -> Any:

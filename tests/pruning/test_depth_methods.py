@@ -10,7 +10,9 @@ import torch
 
 from pruning import inspect, prune
 from pruning.errors import NotFiniteError, RatioTooSmallError, UnsupportedModelError
-from pruning.redundancy.angular import angles, angular_distances
+from pruning.redundancy.blocks import block_distances
+from pruning.redundancy.distances import ANGULAR_LAST
+from pruning.redundancy.pairs import angle_between, unit
 
 FINAL_NORM = {
     "llama": "model.norm",
@@ -27,13 +29,13 @@ Windows = tuple[tuple[int, ...], ...]
     [((1, 2), (2, 4), 0.0), ((1, 0), (0, 3), 0.5), ((1, 1), (-2, -2), 1.0), ((1, 0), (1, 1), 0.25)],
 )
 def test_known_angles(first: tuple[int, ...], second: tuple[int, ...], expected: float) -> None:
-    found = angles(torch.tensor(first, dtype=torch.float32), torch.tensor(second, dtype=torch.float32))
+    found = angle_between(*(unit(torch.tensor(each, dtype=torch.float32)) for each in (first, second)))
     assert float(found) == pytest.approx(expected, abs=1e-7)
 
 
 def test_small_angles_keep_their_digits() -> None:
     """arccos in fp32 is wrong by more than the angle here."""
-    found = angles(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 1e-4]))
+    found = angle_between(*(unit(torch.tensor(each)) for each in ([1.0, 0.0], [1.0, 1e-4])))
     assert float(found) == pytest.approx(1e-4 / pi, rel=1e-4)
 
 
@@ -61,7 +63,10 @@ def arccos_fraction(u: list[float], v: list[float]) -> float:
 
 def test_distances_equal_arccos_in_float64(model: Any, family: str, windows: Windows) -> None:
     states = states_one_by_one(model, family, windows)
-    found = {(block.start, block.layers): block.value for block in angular_distances(model, inspect(model), windows)}
+    found = {
+        (block.start, block.layers): block.value
+        for block in block_distances(model, inspect(model), windows, ANGULAR_LAST)
+    }
     assert set(found) == {(start, n) for n in (1, 2, 3) for start in range(4 - n + 1)}
     for (start, n), value in found.items():
         expected = sum(arccos_fraction(each[start], each[start + n]) for each in states) / len(states)
@@ -98,7 +103,7 @@ def test_removed_layers_equal_skipped_layers(model: Any, family: str, method: st
 
 def test_angular_takes_the_best_contiguous_block_and_last_the_end(model: Any, windows: Windows) -> None:
     adapter = inspect(model)
-    row = [block for block in angular_distances(model, adapter, windows) if block.layers == 2]
+    row = [block for block in block_distances(model, adapter, windows, ANGULAR_LAST) if block.layers == 2]
     best = min(row, key=lambda block: block.value).start
     assert prune(copy.deepcopy(model), "depth-angular", 0.5, calibration=windows).removal.layers == (best, best + 1)
     assert prune(model, "depth-last", 0.25).removal.layers == (3,)

@@ -18,7 +18,8 @@ from pruning.depth import table_markdown, table_text
 from pruning.depth.heatmap import scaled
 from pruning.errors import RatioTooSmallError, UnsupportedModelError
 from pruning.models import load_model
-from pruning.redundancy.angular import angular_distances
+from pruning.redundancy.blocks import block_distances
+from pruning.redundancy.distances import ANGULAR_LAST
 from tests.pruning.architectures import build_tiny
 
 SCORES = DepthScores("a model", "bi", 4, ((0.3, 0.1, 0.1, 0.4), (0.5, 0.2, 0.6), (0.9, 0.9)))
@@ -31,7 +32,7 @@ def call(*arguments: object) -> Result:
 
 def test_scores_are_the_distances(model: Any, windows: Any) -> None:
     scores = depth_scores(model, windows, name="mine")
-    found = angular_distances(model, inspect(model), windows)
+    found = block_distances(model, inspect(model), windows, ANGULAR_LAST)
     assert (scores.model, scores.distance, scores.layers) == ("mine", "angular-last", 4)
     assert [block for size in (1, 2, 3) for block in scores.blocks(size)] == [*found]
 

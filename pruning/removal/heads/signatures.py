@@ -4,7 +4,7 @@ A head's signature in a window is its attention map, or its contribution: the va
 the output matrix. Heads are compared by the products of their signatures, so that no signature is kept.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pruning.adapters.parts import AttentionParts
@@ -43,8 +43,8 @@ def head_distances(
 
     def see(index: int, what: "torch.Tensor") -> None:
         attention = attentions[index]
-        pieces = what.split(_TOKENS, dim=1) if signature == "maps" else contributions(model, attention, what)
-        found[index].append(_distances(_products(pieces, attention), metric))
+        pieces = map_pieces(what) if signature == "maps" else contributions(model, attention, what)
+        found[index].append(distances_of(pieces, attention, metric))
 
     (see_maps if signature == "maps" else see_mixed)(model, attentions, windows, see)
     return [numpy.stack(each) for each in found]
@@ -75,6 +75,18 @@ def head_importance(
     return [total / count for total, count in zip(sums, tokens, strict=True)]
 
 
+def distances_of(
+    pieces: "Iterable[torch.Tensor]", attention: AttentionParts, metric: Metric = "cosine"
+) -> "numpy.ndarray":
+    """Return the distances of heads from their signatures in one window, pieces of (heads, tokens, ...): fp64."""
+    return _distances(_products(pieces, attention), metric)
+
+
+def map_pieces(maps: "torch.Tensor") -> "Sequence[torch.Tensor]":
+    """Return the attention maps (heads, queries, keys) of a window, some queries at a time."""
+    return maps.split(_TOKENS, dim=1)
+
+
 def contributions(
     model: "PreTrainedModel", attention: AttentionParts, mixed: "torch.Tensor"
 ) -> "Iterator[torch.Tensor]":
@@ -89,7 +101,7 @@ def contributions(
         yield torch.einsum("thw,hws->hts", heads, slices)
 
 
-def _products(pieces: "Iterator[torch.Tensor] | Sequence[torch.Tensor]", attention: AttentionParts) -> "numpy.ndarray":
+def _products(pieces: "Iterable[torch.Tensor]", attention: AttentionParts) -> "numpy.ndarray":
     """Return the inner products of all pairs of signatures (heads, tokens, ...): (heads, heads), fp64."""
     import torch
 
