@@ -42,7 +42,7 @@ def layer_states(
     import torch
 
     wanted = range(len(adapter.layers) + 1) if boundaries is None else boundaries
-    seen = _recorded(model, adapter, lambda states: take(states, batch), wanted)
+    seen = recorded(model, adapter, lambda states: take(states, batch), wanted)
     with torch.inference_mode(), seen as states:
         run_batch(model, batch)
         return torch.stack([states[index].float() for index in wanted])
@@ -55,7 +55,7 @@ def run_batch(model: "PreTrainedModel", batch: Batch) -> Any:
 
 
 @contextmanager
-def _recorded(
+def recorded(
     model: "PreTrainedModel",
     adapter: Adapter,
     take: Callable[["torch.Tensor"], "torch.Tensor"],
