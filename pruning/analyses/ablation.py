@@ -9,8 +9,9 @@ from pruning.analyses.records import Analysis, Piece, Subject
 from pruning.errors import UnsupportedModelError
 from pruning.evaluation.damage import DAMAGE_UNITS
 from pruning.evaluation.wanted import WantedMeasures
+from pruning.redundancy.regions import Regions
 from pruning.redundancy.swap import zeroed
-from pruning.redundancy.targets import HEAD, Regions, check_target, head_region, heads_of, zeroed_regions
+from pruning.redundancy.targets import HEAD, check_target, head_region, heads_of, zeroed_regions
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pruning.adapters.parts import Adapter
 from pruning.errors import PruningError, UnsupportedModelError
 from pruning.redundancy.mappings import Replacement
-from pruning.redundancy.targets import Region, copied_regions
+from pruning.redundancy.regions import Region
+from pruning.redundancy.targets import copied_regions
 
 if TYPE_CHECKING:
     import torch

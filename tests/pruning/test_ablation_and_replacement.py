@@ -122,8 +122,12 @@ def test_near_pairs_come_first_and_finished_ones_cost_nothing(windows: Windows, 
 
 def test_closed_half_way_the_model_is_as_it_was(model: Any, windows: Windows) -> None:
     before = copy.deepcopy(model.state_dict())
-    for analysis in (ABLATION, REPLACEMENT):
-        generator: Any = analysis.measure(subject_of(model, windows), analysis.options())
+    subject = subject_of(model, windows)
+    generators: list[Any] = [
+        ABLATION.measure(subject, AblationOptions()),
+        REPLACEMENT.measure(subject, ReplacementOptions()),
+    ]
+    for generator in generators:
         for _ in range(5):
             next(generator)
         generator.close()
@@ -160,25 +164,32 @@ def test_a_target_that_only_some_layers_have_is_refused_in_the_others(windows: W
 @pytest.mark.parametrize("name", ["bert", "t5", "vit", "albert"])
 def test_models_without_a_next_token_are_refused_before_the_first_piece(name: str) -> None:
     model = build_tiny(name)
-    for analysis in (ABLATION, REPLACEMENT):
-        options = analysis.options(targets=("mlp",))
+    subject = subject_of(model, ((1, 2, 3),))
+    for pieces in (
+        ABLATION.measure(subject, AblationOptions(targets=("mlp",))),
+        REPLACEMENT.measure(subject, ReplacementOptions(targets=("mlp",))),
+    ):
         with pytest.raises((UnsupportedModelError, UsageError)):
-            next(analysis.measure(subject_of(model, ((1, 2, 3),)), options))
+            next(pieces)
 
 
 def test_wrong_options_are_refused_before_the_model_runs(dense_models: dict[str, Any]) -> None:
     subject = subject_of(dense_models["llama"], ())
-    for analysis, named in (
-        (ABLATION, {"targets": ("mpl",)}),
-        (ABLATION, {"targets": ()}),
-        (ABLATION, {"measures": ("los",)}),
-        (ABLATION, {"targets": ("head+mlp",)}),
-        (REPLACEMENT, {"targets": ("head",)}),
-        (REPLACEMENT, {"mapping": "row:4"}),
-        (REPLACEMENT, {"measures": ()}),
+    for ablation in (
+        AblationOptions(targets=("mpl",)),
+        AblationOptions(targets=()),
+        AblationOptions(measures=("los",)),
+        AblationOptions(targets=("head+mlp",)),
     ):
         with pytest.raises(UsageError):
-            next(analysis.measure(subject, analysis.options(**named)))
+            next(ABLATION.measure(subject, ablation))
+    for replacement in (
+        ReplacementOptions(targets=("head",)),
+        ReplacementOptions(mapping="row:4"),
+        ReplacementOptions(measures=()),
+    ):
+        with pytest.raises(UsageError):
+            next(REPLACEMENT.measure(subject, replacement))
 
 
 def test_pair_accuracy_of_a_reference_model() -> None:

@@ -163,7 +163,7 @@ def test_pairs_of_a_file_are_tokenised_by_the_model(checkpoints: dict[str, Path]
     file.write_text(json.dumps({"good": "the dog hides", "bad": "the dog hide", "more": 1}) + "\n\n")
     tokenizer = load_tokenizer(checkpoints["llama"])
     (pair,) = read_pairs(file, tokenizer)
-    assert tokenizer.decode(pair.bad) == "<bos> the dog hide"
+    assert tokenizer.decode([*pair.bad]) == "<bos> the dog hide"
     assert pairs_for(load_model(checkpoints["llama"]), str(file)) == (pair,)
     for line in ("{", "[1]", '{"good": "a b"}', '{"good": "", "bad": ""}'):
         file.write_text(line)

@@ -51,9 +51,9 @@ def test_targets_of_a_split_attention_and_a_gated_mlp() -> None:
     assert names("self_attn") == {f"self_attn.{role}_proj.weight" for role in "qkvo"}
     copies = {region.parameter.rpartition(".layers.1.")[2] for region in copied_regions(model, adapter, 1, "layer")}
     assert copies == {name for name, _ in model.model.layers[1].named_parameters()}
-    (head,) = zero_mask(model, head_region(model, adapter, 0, 3)).items()
-    assert head[0] == "model.layers.0.self_attn.o_proj.weight"
-    assert torch.equal(head[1], rows(32, (24, 32)).expand(32, 32))
+    ((path, mask),) = zero_mask(model, head_region(model, adapter, 0, 3)).items()
+    assert path == "model.layers.0.self_attn.o_proj.weight"
+    assert torch.equal(mask, rows(32, (24, 32)).expand(32, 32))
 
 
 def test_roles_in_a_fused_matrix() -> None:
@@ -70,7 +70,8 @@ def test_roles_in_a_fused_matrix() -> None:
     for target, (path, mask) in expected.items():
         found = zero_mask(model, zeroed_regions(model, adapter, 0, target))
         assert [*found] == [f"model.layers.0.{path}.weight"]
-        assert torch.equal(*found.values(), mask.unsqueeze(1).expand(len(mask), 32)), target
+        (zeros,) = found.values()
+        assert torch.equal(zeros, mask.unsqueeze(1).expand(len(mask), 32)), target
 
 
 def test_roles_in_an_interleaved_matrix_take_their_biases() -> None:
