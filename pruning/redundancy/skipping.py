@@ -61,7 +61,7 @@ class SkippingStack:
             entered[index] = states
             return states if index in removed else None
 
-        with self._answering(answer):
+        with self.answering(answer):
             run_batch(self._model, batch)
         return entered
 
@@ -73,15 +73,15 @@ class SkippingStack:
                 return entered
             return states if index < without or index in removed else None
 
-        with self._answering(answer):
+        with self.answering(answer):
             logits = getattr(run_batch(self._model, batch), "logits", None)
         if logits is None:
             raise UnsupportedModelError(f"{self._name}: looked for logits to measure perplexity with; it answers none")
         return sum(batch_losses(logits, batch))
 
     @contextmanager
-    def _answering(self, answer: Answer) -> Iterator[None]:
-        """Let `answer` stand in for layers for a while."""
+    def answering(self, answer: Answer) -> Iterator[None]:
+        """Let `answer` stand in for layers for a while. Some layer has to compute before the first one is left out."""
         for index, layer in enumerate(self._layers):
             layer.forward = self._standing_in(index, layer.forward, answer)
         try:

@@ -75,7 +75,7 @@ def layer_states(
     import torch
 
     wanted = range(len(adapter.layers) + 1) if boundaries is None else boundaries
-    seen = _recorded(model, adapter, lambda states: take(states, batch), wanted)
+    seen = recorded(model, adapter, lambda states: take(states, batch), wanted)
     with torch.inference_mode(), seen as states:
         run_batch(model, batch)
         stacked = torch.stack([states[index] for index in wanted])
@@ -91,7 +91,7 @@ def run_batch(model: "PreTrainedModel", batch: Batch) -> Any:
 
 
 @contextmanager
-def _recorded(
+def recorded(
     model: "PreTrainedModel",
     adapter: Adapter,
     take: Callable[["torch.Tensor"], "torch.Tensor"],

@@ -1,0 +1,70 @@
+"""Which layer gets a copy of which: the mappings of a replacement study (METHODS 5), nearest layers first."""
+
+import re
+from dataclasses import dataclass
+from itertools import permutations
+
+from pipeline.errors import UsageError, unknown_name
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """`layers`, whose weights are replaced by copies of those of layer `source`; it is none of them."""
+
+    source: int
+    layers: tuple[int, ...]
+
+
+ALL_PAIRS = "all-pairs"
+_STEPS = {"next": 1, "previous": -1}
+_NUMBERED = ("displacement", "row", "column", "all-by")
+_FORMS = (ALL_PAIRS, "next", "previous", "displacement:D", "row:I", "column:J", "all-by:J", "all-by-one")
+_NAMES = tuple(form.partition(":")[0] for form in _FORMS)
+_MAPPING = re.compile(r"(?P<name>[a-z-]+?)(?::(?P<number>-?\d{1,9}))?")
+
+
+def replacements(mapping: str, layers: int) -> tuple[Replacement, ...]:
+    """Return what a mapping replaces in a stack, in order of |source - layer|, then of layer, then of source.
+
+    `all-pairs`; `next`: layer i by i + 1; `previous`: i by i - 1; `displacement:D`: i by i + D; `row:I`: layer I by
+    every other; `column:J`: every other layer by J; `all-by:J`: all others by J at once; `all-by-one`: that for all J,
+    in order of J. Raises `UsageError` for another name, for a layer that is not there and where no pair is left.
+    """
+    name, number = _parsed(mapping)
+    lowest, highest = (1 - layers, layers - 1) if name == "displacement" else (0, layers - 1)
+    if name in _NUMBERED and not lowest <= number <= highest:
+        raise UsageError(f"mapping {mapping!r}: expected a number from {lowest} to {highest}, got {number}")
+    if layers < 2 or (name == "displacement" and number == 0):
+        raise UsageError(
+            f"mapping {mapping!r}: expected two different layers, got {layers} layers and itself as source"
+        )
+    if name == "all-by":
+        return (_all_by(number, layers),)
+    if name == "all-by-one":
+        return tuple(_all_by(source, layers) for source in range(layers))
+    pairs = [pair for pair in permutations(range(layers), 2) if _belongs(*pair, name, _STEPS.get(name, number))]
+    pairs.sort(key=lambda pair: (abs(pair[1] - pair[0]), *pair))
+    return tuple(Replacement(source, (layer,)) for layer, source in pairs)
+
+
+def _belongs(layer: int, source: int, name: str, number: int) -> bool:
+    """Return whether a mapping of pairs, with its number, replaces a layer by a source."""
+    if name == ALL_PAIRS:
+        return True
+    return {"row": layer, "column": source}.get(name, source - layer) == number
+
+
+def _parsed(mapping: str) -> tuple[str, int]:
+    """Return a mapping's name and its number, 0 where it takes none."""
+    match = _MAPPING.fullmatch(mapping)
+    name = match["name"] if match else mapping
+    if match is None or name not in _NAMES:
+        raise unknown_name("mapping", mapping, _FORMS)
+    if (match["number"] is not None) != (name in _NUMBERED):
+        form = _FORMS[_NAMES.index(name)]
+        raise UsageError(f"mapping: expected {form}, got {mapping!r}")
+    return name, int(match["number"] or 0)
+
+
+def _all_by(source: int, layers: int) -> Replacement:
+    return Replacement(source, tuple(layer for layer in range(layers) if layer != source))
