@@ -1,0 +1,108 @@
+"""Heatmaps over layers: a panel a target, one scale of colours for all of them."""
+
+from typing import TYPE_CHECKING, Any
+
+from pictures.style import Frame, facets, heading, label
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOUR_MAP = "cividis"
+# Larger panels carry no numbers in their cells, and only so many labels on an axis.
+_MOST_NUMBERED = 12
+_MOST_LABELLED = 16
+
+
+def draw_layer_heatmaps(
+    frame: Frame,
+    title: str,
+    *,
+    value_label: str,
+    row_label: str = "layer",
+    column_label: str = "layer",
+    shared: bool = True,
+) -> "Figure":
+    """Heatmaps: a panel each value of `panel`, a cell each `row` and `column`. Columns panel, row, column, value.
+
+    Whole numbers as rows or columns stand in order with their gaps, anything else in the order in which it comes. A
+    cell without a value, or with NaN, is grey. `shared`: one scale of colours for all panels, so that they compare;
+    otherwise each has its own. A cell that is given twice shows the mean.
+    """
+    panels = list(dict.fromkeys(frame["panel"]))
+    tables = [_table(frame[frame["panel"] == panel]) for panel in panels]
+    figure, axes = facets(len(panels), 4.4, 3.9)
+    limits = _limits(frame["value"])
+    for panel, name, table in zip(axes, panels, tables, strict=True):
+        image = _heatmap(panel, table, limits if shared else _limits(table.stack()))
+        panel.set_title(label(str(name)))
+        panel.set(xlabel=column_label, ylabel=row_label)
+        if not shared:
+            figure.colorbar(image, ax=panel, label=value_label)
+    if shared:
+        figure.colorbar(axes[0].images[0], ax=axes, label=value_label, shrink=0.8)
+    heading(figure, title)
+    return figure
+
+
+def _table(part: Frame) -> Frame:
+    """Return the cells of a panel as a table, rows and columns complete."""
+    wide = part.groupby(["row", "column"], sort=False)["value"].mean().unstack("column")
+    return wide.reindex(index=_complete(part["row"]), columns=_complete(part["column"]))
+
+
+def _complete(places: Any) -> "Sequence[Any]":
+    known = list(dict.fromkeys(places.dropna()))
+    if all(isinstance(place, int | float) and place == int(place) for place in known):
+        return range(int(min(known)), int(max(known)) + 1)
+    return known
+
+
+def _limits(values: Any) -> tuple[float, float]:
+    """Return the least and the greatest value, [0, 1] when there is none."""
+    known = values.dropna()
+    return (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+
+
+def _heatmap(panel: "Axes", table: Frame, limits: tuple[float, float]) -> Any:
+    import matplotlib as mpl
+
+    colours = mpl.colormaps[COLOUR_MAP].with_extremes(bad="#e6e6e6")
+    cells = table.to_numpy(dtype=float)
+    image = panel.imshow(cells, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto", interpolation="nearest")
+    panel.grid(visible=False)
+    _ticks(panel.xaxis, table.columns)
+    _ticks(panel.yaxis, table.index)
+    if max(cells.shape) <= _MOST_NUMBERED:
+        _numbers(panel, cells, limits)
+    return image
+
+
+def _ticks(axis: Any, names: Any) -> None:
+    """Label an axis' places, every n-th when there are too many; names rather than numbers stand slanted below."""
+    step = -(-len(names) // _MOST_LABELLED)
+    texts = [label(str(name), 16) for name in names[::step]]
+    slanted = axis.axis_name == "x" and max(map(len, texts)) > 3
+    turned = {"rotation": 40, "horizontalalignment": "right", "rotation_mode": "anchor"} if slanted else {}
+    axis.set_ticks(range(0, len(names), step), texts, **turned)
+    axis.set_tick_params(labelsize=8)
+
+
+def _numbers(panel: "Axes", cells: Any, limits: tuple[float, float]) -> None:
+    low, high = limits
+    size = 8 if max(cells.shape) <= _MOST_NUMBERED / 2 else 6
+    for (row, column), value in ((place, cells[place]) for place in _places(cells)):
+        bright = high > low and (value - low) / (high - low) > 0.5
+        panel.text(
+            column, row, f"{value:.2g}", fontsize=size, color="black" if bright else "white",
+            horizontalalignment="center", verticalalignment="center",
+        )  # fmt: skip
+
+
+def _places(cells: Any) -> list[tuple[int, int]]:
+    """Return the places of cells with a value."""
+    import numpy
+
+    return [(int(row), int(column)) for row, column in numpy.argwhere(~numpy.isnan(cells))]
