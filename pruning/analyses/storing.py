@@ -79,7 +79,8 @@ def store_pieces(store: Store, run_id: str, specification: Specification, pieces
         for piece in pieces
         for finding in piece.findings
     ]
-    store.insert(rows)
+    if rows:
+        store.insert(rows)
 
 
 def store_ending(store: Store, run_id: str, order: Order, ending: Ending, seconds: float) -> None:
@@ -99,12 +100,12 @@ def store_ending(store: Store, run_id: str, order: Order, ending: Ending, second
     store.insert([record])
 
 
-def finished_components(store: Store, keys: Sequence[str]) -> dict[str, frozenset[str]]:
+def finished_components(store: Store, keys: Sequence[str]) -> dict[str, set[str]]:
     """Return what has been measured, by the key of the analysis."""
     found: dict[str, set[str]] = {key: set() for key in keys}
     for row in store.fetch(FINISHED, keys=[*found]):
         found[row.analysis_key].add(row.component)
-    return {key: frozenset(components) for key, components in found.items()}
+    return found
 
 
 def is_over(row: EndingRow | None) -> bool:
