@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from pruning.analyses.export import check_folder, export
 from pruning.analyses.identity import identify
 from pruning.analyses.records import Piece, Reads, Subject
 from pruning.analyses.run import Ending, Time, ending_detail, run_analysis
-from pruning.analyses.specification import Order, order_for
+from pruning.analyses.specification import Order, lacks_calibration, order_for
 from pruning.analyses.storing import PieceWriter, finished_components, last_endings, store_ending
 from pruning.devices import command_device
 from pruning.errors import UnsupportedModelError
@@ -56,6 +56,8 @@ def analyse_command(asked: AnalyseOrder, settings: Settings, progress: Progress)
         check_folder(asked.output)
     base = resolve(asked.model, offline=settings.offline)
     work = _work(base, configuration, texts, device)
+    if "evaluation" in work.texts and work.texts["evaluation"] is None:
+        progress.note(f"{base.name}: {NO_TEXT}; name another with --evaluation (a text file or a dataset)")
     with Store.open(settings.store) as store, store.run("analyse", settings.model_dump()) as handle:
         session = _Session(store, handle, work, settings, progress)
         with _exported(session, asked.output):
@@ -101,12 +103,13 @@ def _text_plan(asked: AnalyseOrder, settings: Settings) -> TextPlan:
 
 
 def _work(base: Checkpoint, configuration: Configuration, plan: TextPlan, device: str) -> _Work:
-    read = {step.analysis.reads for step in configuration.steps}
-    texts: dict[Reads, Text | None] = {
-        "calibration": calibration_text(base.folder, plan) if "calibration" in read else None,
-        "evaluation": evaluation_text(base.folder, plan) if "evaluation" in read else None,
+    readers: dict[Reads, Callable[[Path, TextPlan], Text | None]] = {
+        "calibration": calibration_text,
+        "evaluation": evaluation_text,
     }
-    check_apart(texts["calibration"], texts["evaluation"])
+    read = {step.analysis.reads for step in configuration.steps}
+    texts = {name: reader(base.folder, plan) for name, reader in readers.items() if name in read}
+    check_apart(texts.get("calibration"), texts.get("evaluation"))
     model = identify(base)
     orders = (order_for(model, step, texts, seed=plan.seed, device=device) for step in configuration.steps)
     return _Work(base, texts, tuple(dict.fromkeys(orders)), device)
@@ -120,9 +123,9 @@ def _analyse(session: _Session) -> None:
     session.earlier = len(work.orders) - len(todo)
     if not todo:
         return
+    model, adapter = _loaded(work)
     minutes = session.settings.max_minutes
     deadline = time.monotonic() + 60 * minutes if minutes else None
-    model, adapter = _loaded(work)
     with session.progress.track(f"analyses of {work.base.name}", len(todo)) as track:
         for order in todo:
             if deadline is not None and time.monotonic() >= deadline:
@@ -181,10 +184,9 @@ def _end(session: _Session, order: Order, ending: Ending, seconds: float) -> Non
 
 
 def _ending_without_text(order: Order) -> Ending | None:
-    reads = order.step.analysis.reads
-    if reads == "weights" or order.specification.text_hash is not None:
+    if not lacks_calibration(order):
         return None
-    error = UnsupportedModelError(f"{NO_TEXT}; name another with --{reads} (a text file or a dataset)")
+    error = UnsupportedModelError(f"{NO_TEXT}; name another with --calibration (a text file or a dataset)")
     return Ending("refused", error.reason, str(error))
 
 

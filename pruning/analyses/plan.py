@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.settings import Settings
 from pruning.analyses.configurations import Step, load_configuration
 from pruning.analyses.records import Reads
-from pruning.analyses.specification import ModelIdentity, Order, order_for
+from pruning.analyses.specification import ModelIdentity, Order, lacks_calibration, order_for
 from pruning.analyses.storing import is_over, last_endings
 from pruning.experiments.candidates import CandidateRow, candidates, folder_of, no_weights
 from pruning.experiments.plan import check_device
@@ -72,5 +72,4 @@ def _planned(row: CandidateRow, steps: Sequence[Step], settings: Settings) -> It
 def _refusal(row: CandidateRow, folder: Path | None, order: Order) -> str | None:
     if folder is None:
         return no_weights(row)
-    lacks_text = order.step.analysis.reads != "weights" and order.specification.text_hash is None
-    return NO_TEXT if lacks_text else None
+    return NO_TEXT if lacks_calibration(order) else None

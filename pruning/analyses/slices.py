@@ -6,7 +6,7 @@ together, round by round.
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline.engine import Limits, Outcome, Task, run_tasks
@@ -118,29 +118,29 @@ def _round(driver: _Driver, todo: Sequence[_Sofar]) -> list[_Sofar]:
 
     Of orders that differ only in the choice of components the first goes first: it measures some for the others.
     """
-    first = [*{sofar.planned.order.key: sofar for sofar in reversed(todo)}.values()][::-1]
-    again = [sofar for sofar in todo if sofar not in first]
-    for outcome in _outcomes(driver, first):
-        sofar, found = first[int(outcome.key)], _sliced(outcome)
+    places = {sofar.planned.order.key: place for place, sofar in reversed([*enumerate(todo)])}
+    left = dict(enumerate(todo))
+    for outcome in _outcomes(driver, {place: todo[place] for place in sorted(places.values())}):
+        sofar, found = left.pop(int(outcome.key)), _sliced(outcome)
         driver.keep(sofar.planned.order, found.pieces)
         sofar = sofar.after(found, outcome.seconds)
         if found.ending.status == "partial" and not _passed(driver.deadline):
-            again.append(sofar)
+            left[int(outcome.key)] = sofar
         else:
             driver.end(sofar, found.ending)
-    return again
+    return [left[place] for place in sorted(left)]
 
 
-def _outcomes(driver: _Driver, todo: Sequence[_Sofar]) -> Iterable[Outcome[Sliced]]:
-    """Yield the outcomes of a slice each; what is refused by the plan costs no child."""
+def _outcomes(driver: _Driver, todo: Mapping[int, _Sofar]) -> Iterable[Outcome[Sliced]]:
+    """Yield the outcomes of a slice each, by place; what is refused by the plan costs no child."""
     tasks, settings = [], driver.settings
-    for index, sofar in enumerate(todo):
+    for place, sofar in todo.items():
         planned = sofar.planned
         if planned.refusal is None:
             finished = frozenset(driver.finished[planned.order.key]) | sofar.refused
-            tasks.append(Task(str(index), Slice(planned, finished, SLICE_SECONDS, driver.deadline)))
+            tasks.append(Task(str(place), Slice(planned, finished, SLICE_SECONDS, driver.deadline)))
         else:
-            yield Outcome(str(index), "done", Sliced((), Ending("refused", "unsupported", planned.refusal)), "", 0.0)
+            yield Outcome(str(place), "done", Sliced((), Ending("refused", "unsupported", planned.refusal)), "", 0.0)
     limits = Limits(settings.experiment_memory, settings.experiment_seconds)
     yield from run_tasks(measure_slice, tasks, workers=settings.worker_count, limits=limits, preload=PRELOAD)
 

@@ -83,3 +83,11 @@ def order_for(model: ModelIdentity, step: Step, texts: Mapping[Reads, Text | Non
         device=device,
     )
     return Order(specification, step)
+
+
+def lacks_calibration(order: Order) -> bool:
+    """Return whether an analysis reads calibration text and has none.
+
+    One that measures damage decides itself what it can do without text.
+    """
+    return order.step.analysis.reads == "calibration" and order.specification.text_hash is None
