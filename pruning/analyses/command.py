@@ -108,7 +108,9 @@ def _work(base: Checkpoint, configuration: Configuration, plan: TextPlan, device
         "evaluation": evaluation_text,
     }
     read = {step.analysis.reads for step in configuration.steps}
-    texts = {name: reader(base.folder, plan) for name, reader in readers.items() if name in read}
+    texts: dict[Reads, Text | None] = {
+        name: reader(base.folder, plan) for name, reader in readers.items() if name in read
+    }
     check_apart(texts.get("calibration"), texts.get("evaluation"))
     model = identify(base)
     orders = (order_for(model, step, texts, seed=plan.seed, device=device) for step in configuration.steps)

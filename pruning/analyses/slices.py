@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline.engine import Limits, Outcome, Task, run_tasks
+from pipeline.errors import UsageError
 from pipeline.progress import Progress, Track
 from pipeline.settings import Settings
 from pruning.analyses.plan import AnalysisPlan, PlannedAnalysis, texts_for
@@ -153,12 +154,11 @@ def measure_slice(task: Slice) -> Sliced:
         return Sliced((), Ending("partial"))
     torch.set_num_threads(1)
     pieces: list[Piece] = []
-    try:
-        subject = _subject(task)
-    except PruningError as error:
-        return Sliced((), Ending("refused", error.reason, str(error)))
     limit = Time(deadline=task.deadline, seconds=task.seconds)
-    ending = run_analysis(task.planned.order.step, subject, pieces.append, limit)
+    try:
+        ending = run_analysis(task.planned.order.step, _subject(task), pieces.append, limit)
+    except (PruningError, UsageError) as error:  # options may ask for a layer that this model does not have
+        ending = Ending("refused", "unsupported", str(error))
     return Sliced(tuple(pieces), ending)
 
 
