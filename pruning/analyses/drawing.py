@@ -107,7 +107,12 @@ def _panel(row: Any) -> str:
 
 def _replaced(frame: Frame, title: str, unit: str) -> "Figure":
     return draw_layer_heatmaps(
-        frame, title, value_label=unit, row_label="layer replaced", column_label="by the weights of layer"
+        frame,
+        title,
+        value_label=unit,
+        row_label="layer replaced",
+        column_label="by the weights of layer",
+        logarithmic=True,
     )
 
 

@@ -54,7 +54,7 @@ def test_killed_at_random_the_command_goes_on_and_ends_with_the_same_table(
 ) -> None:
     command = [sys.executable, str(DRIVER), str(checkpoints["llama"]), str(tmp_path), "1"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    answer = subprocess.run(command, env=environment, capture_output=True, text=True)
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
     assert answer.returncode == 0, answer.stderr
     kills = dict(line.split() for line in answer.stdout.splitlines() if line.startswith(("undisturbed", "killed")))
     assert kills["undisturbed"] == "0"
