@@ -1,18 +1,14 @@
-"""Checkpoints and configs in folders: what is there, and a hash of the content that stands for a revision."""
+"""Checkpoints and configs in folders: what is there."""
 
 import os
 import re
-from hashlib import blake2b
 from pathlib import Path
 
-from store.provenance import HASH_BYTES
 from store.records import ExtractionReason
 
 CONFIG_NAME = "config.json"
 _CACHE_PREFIX = "models--"  # of a model's folder in the Hub's cache: snapshots/COMMIT/ links to ../../blobs/
 _ESCAPED_BYTE = re.compile(r"\\u(dc[89a-f][0-9a-f])")
-_WHOLE_BYTES = 64_000_000  # files up to this size are hashed whole
-_END_BYTES = 1_000_000  # of larger files the size, the beginning (a safetensors header) and the end
 
 
 def weight_files(folder: Path, root: Path) -> list[Path]:
@@ -52,22 +48,6 @@ def path_of(location: str) -> Path:
     if os.path.lexists(path):
         return path
     return Path(_ESCAPED_BYTE.sub(lambda match: chr(int(match[1], 16)), location))
-
-
-def content_revision(files: list[Path]) -> str:
-    """Return a hash of the names and contents of files. Raises `OSError`."""
-    digest = blake2b(digest_size=HASH_BYTES)
-    for path in files:
-        size = path.stat().st_size
-        digest.update(f"{path.name}\0{size}\0".encode("utf-8", "surrogateescape"))
-        with path.open("rb") as file:
-            if size <= _WHOLE_BYTES:
-                digest.update(file.read())
-            else:
-                digest.update(file.read(_END_BYTES))
-                file.seek(-_END_BYTES, 2)
-                digest.update(file.read())
-    return digest.hexdigest()
 
 
 def why_no_config(folder: Path) -> tuple[ExtractionReason, str]:

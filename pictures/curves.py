@@ -27,6 +27,7 @@ def draw_curves(
             panel.plot(points["x"], points["value"], label=label(str(line)), **_line_style(index, len(points)))
         panel.set_title(label(str(name)))
         panel.set(xlabel=x_label, ylabel=value_label, yscale="log" if logarithmic else "linear")
+        panel.yaxis.set_major_formatter("{x:g}")
     _legend(figure, len(lines))
     heading(figure, title)
     return figure

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
 COLOUR_MAP = "cividis"
@@ -25,12 +26,13 @@ def draw_layer_heatmaps(
     column_label: str = "layer",
     shared: bool = True,
     limits: tuple[float, float] | None = None,
+    logarithmic: bool = False,
 ) -> "Figure":
     """Heatmaps: a panel each value of `panel`, a cell each `row` and `column`. Columns panel, row, column, value.
 
     Whole numbers as rows or columns stand in order with their gaps, anything else in the order in which it comes. A
     cell without a value, or with NaN, is grey. `shared`: one scale of colours for all panels, so that they compare;
-    otherwise each has its own. `limits` are the ends of a shared scale, so that several pictures compare. A cell that
+    otherwise each has its own. `limits` are the ends of a shared scale, so that several pictures compare. `logarithmic`: it is, beyond a hundredth on both sides of 0, for damage. A cell that
     is given twice shows the mean.
     """
     panels = list(dict.fromkeys(frame["panel"]))
@@ -38,13 +40,13 @@ def draw_layer_heatmaps(
     figure, axes = facets(len(panels), 4.4, 3.9)
     limits = limits or _limits(frame["value"])
     for panel, name, table in zip(axes, panels, tables, strict=True):
-        image = _heatmap(panel, table, limits if shared else _limits(table.stack()))
+        image = _heatmap(panel, table, _scale(limits if shared else _limits(table.stack()), logarithmic=logarithmic))
         panel.set_title(label(str(name)))
         panel.set(xlabel=column_label, ylabel=row_label)
         if not shared:
-            figure.colorbar(image, ax=panel, label=value_label)
+            figure.colorbar(image, ax=panel, label=value_label, format="%g")
     if shared:
-        figure.colorbar(axes[0].images[0], ax=axes, label=value_label, shrink=0.8)
+        figure.colorbar(axes[0].images[0], ax=axes, label=value_label, shrink=0.8, format="%g")
     heading(figure, title)
     return figure
 
@@ -68,17 +70,25 @@ def _limits(values: Any) -> tuple[float, float]:
     return (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
 
 
-def _heatmap(panel: "Axes", table: Frame, limits: tuple[float, float]) -> Any:
+def _scale(limits: tuple[float, float], *, logarithmic: bool) -> "Normalize":
+    """Return what makes a place in [0, 1] on the scale of colours of a value."""
+    from matplotlib.colors import Normalize, SymLogNorm
+
+    low, high = limits
+    return SymLogNorm(0.01, vmin=low, vmax=high) if logarithmic and low < high else Normalize(low, high)
+
+
+def _heatmap(panel: "Axes", table: Frame, scale: "Normalize") -> Any:
     import matplotlib as mpl
 
     colours = mpl.colormaps[COLOUR_MAP].with_extremes(bad="#e6e6e6")
     cells = table.to_numpy(dtype=float)
-    image = panel.imshow(cells, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto", interpolation="nearest")
+    image = panel.imshow(cells, cmap=colours, norm=scale, aspect="auto", interpolation="nearest")
     panel.grid(visible=False)
     _ticks(panel.xaxis, table.columns)
     _ticks(panel.yaxis, table.index)
     if max(cells.shape) <= _MOST_NUMBERED:
-        _numbers(panel, cells, limits)
+        _numbers(panel, cells, scale)
     return image
 
 
@@ -92,11 +102,11 @@ def _ticks(axis: Any, names: Any) -> None:
     axis.set_tick_params(labelsize=8)
 
 
-def _numbers(panel: "Axes", cells: Any, limits: tuple[float, float]) -> None:
-    low, high = limits
+def _numbers(panel: "Axes", cells: Any, scale: "Normalize") -> None:
+    places: Any = scale(cells)
     size = 8 if max(cells.shape) <= _MOST_NUMBERED / 2 else 6
     for (row, column), value in ((place, cells[place]) for place in _places(cells)):
-        bright = high > low and (value - low) / (high - low) > 0.5
+        bright = places[row, column] > 0.5
         panel.text(
             column, row, f"{value:.2g}", fontsize=size, color="black" if bright else "white",
             horizontalalignment="center", verticalalignment="center",

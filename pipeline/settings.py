@@ -141,6 +141,13 @@ class Settings(BaseSettings):
     calibration_windows: int = Field(gt=0, description="windows that calibrated methods see")
     window_tokens: int = Field(gt=1, description="longest window, tokens")
     latency_repeats: int = Field(gt=0, description="timed forward passes behind a median")
+    analyses: NamesOrNone = Field(
+        description="configurations of redundancy analyses (names, or TOML or YAML files), comma-separated; none = none"
+    )
+    damage_windows: int = Field(gt=0, description="held-out windows behind each damage of an analysis")
+    max_minutes: float = Field(
+        ge=0, allow_inf_nan=False, description="time limit of the analyses, minutes; they go on next time; 0 = no limit"
+    )
     experiment_seconds: float = Field(gt=0, description="time limit of one experiment, seconds")
     experiment_memory: Quantity = Field(description="memory that one experiment may add, bytes (4G)")
 

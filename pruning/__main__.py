@@ -18,7 +18,8 @@ app.add_typer(depth_app, name="depth")
 @app.command()
 @with_settings(
     "store", "methods", "ratios", "seeds", "seed", "max_params", "evaluation_windows", "calibration_windows",
-    "window_tokens", "latency_repeats", "experiment_seconds", "experiment_memory", "workers", "device",
+    "window_tokens", "latency_repeats", "analyses", "damage_windows", "max_minutes", "experiment_seconds",
+    "experiment_memory", "workers", "device",
 )  # fmt: skip
 def run(settings: Settings, progress: Progress) -> None:
     """Prune every representative in the store that has weights; finished experiments are not run again."""
@@ -109,6 +110,67 @@ def evaluate(
     from pruning.model_commands import evaluate_command
 
     evaluate_command(checkpoint, against, evaluation, settings, progress)
+
+
+@app.command()
+@with_settings(
+    "store", "seed", "damage_windows", "calibration_windows", "window_tokens", "max_minutes", "device", "offline"
+)
+def analyse(
+    model: Model,
+    analysis: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="analyses, comma-separated, with their defaults or as the configuration has them; "
+            "`python -m pruning analyses` lists them",
+            show_default="all of the configuration",
+        ),
+    ] = "",
+    configuration: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="configuration, or a TOML or YAML file", show_default="standard"),
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="ANALYSIS.KEY=VALUE", help="an option of an analysis; may come again")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="folder that receives a CSV an analysis, and pictures")
+    ] = None,
+    calibration: Calibration = None,
+    evaluation: Evaluation = None,
+    *,
+    settings: Settings,
+    progress: Progress,
+) -> None:
+    """Measure where a model is redundant; finished components are not measured again, Ctrl-C keeps what is measured."""
+    from pipeline.settings import parse_list
+    from pruning.analyses.command import AnalyseOrder, analyse_command
+
+    names, options = tuple(parse_list(analysis)), tuple(option or ())
+    analyse_command(
+        AnalyseOrder(model, names, configuration, options, output, calibration, evaluation), settings, progress
+    )
+
+
+@app.command()
+@with_settings("store")
+def analyses(
+    query: Annotated[
+        str | None, typer.Option(metavar="NAME", help="answer a named query from the store instead of listing")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="file that receives the answer as CSV")] = None,
+    *,
+    settings: Settings,
+    progress: Progress,
+) -> None:
+    """List the analyses with sources and options, the configurations and the named queries, or answer a query."""
+    from pruning.analyses.answers import analyses_command, query_command
+
+    if query is None:
+        analyses_command(progress)
+    else:
+        query_command(query, csv, settings, progress)
 
 
 @app.command()

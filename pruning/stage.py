@@ -6,6 +6,8 @@ from pipeline.progress import Progress
 from pipeline.settings import Settings
 from pipeline.stages import StagePlan, StageReport
 from pipeline.text import count_of
+from pruning.analyses.plan import AnalysisPlan, configured_steps, make_analysis_plan
+from pruning.analyses.slices import run_slices
 from pruning.experiments.plan import Plan, check_settings, make_plan
 from pruning.experiments.run import run_plan
 from pruning.reference import REFERENCE_MODELS
@@ -14,43 +16,69 @@ from store.provenance import content_hash
 
 # Measured on two cores with the reference models; a guess for anything else.
 _SECONDS_EACH = 1.0
+_SECONDS_AN_ANALYSIS = 5.0
 
 
 def check(settings: Settings) -> None:
-    """Raise `UsageError` for an unknown method, a ratio, a device or a window that cannot be used."""
+    """Raise `UsageError` for an unknown method or analysis, a ratio, a device or a window that cannot be used."""
     check_settings(settings)
+    configured_steps(settings)
 
 
 def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
-    """Do the experiments that are not done yet. Raises `StageError`, and `UsageError` before the run begins."""
-    plan = make_plan(store, settings)
+    """Do the experiments, then the analyses, that are not done yet.
+
+    Raises `StageError`, and `UsageError` before the run begins.
+    """
+    plan, analyses = make_plan(store, settings), make_analysis_plan(store, settings)
     with store.run("prune", settings.model_dump()) as handle:
-        counts = run_plan(store, handle, plan, settings, progress) if plan.todo else {}
+        counts = run_plan(store, handle, plan, settings, progress) if plan.todo else Counter[str]()
+        ended = run_slices(store, handle, analyses, settings, progress) if analyses.todo else Counter[str]()
         store.record_input(handle, _input_hash(store))
     return StageReport(
         "prune",
         {
             "models": plan.models,
-            "experiments done": counts.get("done", 0),
-            "experiments refused": counts.get("refused", 0),
-            "experiments failed": counts.get("failed", 0),
+            "experiments done": counts["done"],
+            "experiments refused": counts["refused"],
+            "experiments failed": counts["failed"],
             "experiments from earlier runs": plan.finished,
+            "analyses done": ended["done"],
+            "analyses stopped by their time limit": ended["partial"],
+            "analyses refused": ended["refused"],
+            "analyses failed": ended["failed"],
+            "analyses from earlier runs": analyses.finished,
         },
-        _notes(plan, settings),
+        (*_notes(plan, settings), *_analysis_notes(analyses)),
     )
 
 
 def plan(store: Store, settings: Settings) -> StagePlan:
     """Say what `run` would do now."""
-    made = make_plan(store, settings)
+    made, analyses = make_plan(store, settings), make_analysis_plan(store, settings)
     if not made.models:
-        each = 1 + len(settings.methods) * len(settings.ratios) * settings.seeds
-        step = f"at most {each} experiments on each representative with weights that the stages before will have chosen"
-        return StagePlan("prune", (step,), 0, _SECONDS_EACH * each * len(REFERENCE_MODELS) / settings.worker_count)
+        return _plan_without_models(settings)
     possible = [experiment for experiment in made.todo if experiment.refusal is None]
+    measurable = [planned for planned in analyses.todo if planned.refusal is None]
     models = count_of(made.models, "model")
-    step = f"{count_of(len(possible), 'experiment')} to run on {models}, {made.finished:,} done before"
-    return StagePlan("prune", (step, *_notes(made, settings)), 0, _SECONDS_EACH * len(possible) / settings.worker_count)
+    steps = (
+        f"{count_of(len(possible), 'experiment')} to run on {models}, {made.finished:,} done before",
+        f"{len(measurable):,} analyses to run on {models}, {analyses.finished:,} done before",
+    )
+    seconds = (_SECONDS_EACH * len(possible) + _SECONDS_AN_ANALYSIS * len(measurable)) / settings.worker_count
+    return StagePlan("prune", (*steps, *_notes(made, settings), *_analysis_notes(analyses)), 0, seconds)
+
+
+def _plan_without_models(settings: Settings) -> StagePlan:
+    """Return the most that there can be to do on each representative that the stages before will choose."""
+    experiments = 1 + len(settings.methods) * len(settings.ratios) * settings.seeds
+    analyses = len(configured_steps(settings))
+    step = (
+        f"at most {experiments} experiments and {analyses} analyses on each representative with weights that the "
+        "stages before will have chosen"
+    )
+    each = _SECONDS_EACH * experiments + _SECONDS_AN_ANALYSIS * analyses
+    return StagePlan("prune", (step,), 0, each * len(REFERENCE_MODELS) / settings.worker_count)
 
 
 def _notes(plan: Plan, settings: Settings) -> tuple[str, ...]:
@@ -65,7 +93,13 @@ def _notes(plan: Plan, settings: Settings) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _analysis_notes(plan: AnalysisPlan) -> tuple[str, ...]:
+    refusals = Counter(planned.refusal for planned in plan.todo if planned.refusal is not None)
+    return tuple(f"{number:,} analyses refused: {why}" for why, number in sorted(refusals.items()))
+
+
 def _input_hash(store: Store) -> str:
-    """Return the hash of the state of all experiments."""
-    rows = store.rows("SELECT experiment_key, status FROM current_experiments ORDER BY experiment_key")
-    return content_hash(rows)
+    """Return the hash of the state of all experiments and analyses."""
+    experiments = store.rows("SELECT experiment_key, status FROM current_experiments ORDER BY experiment_key")
+    analyses = store.rows("SELECT analysis_key, options, status FROM analyses ORDER BY run_id, analysis_key, options")
+    return content_hash([experiments, analyses])

@@ -335,6 +335,7 @@ class AnalysisRecord:
     version: int
     text_hash: str | None
     settings: str
+    options: str
     seed: int
     device: str
     status: AnalysisStatus

@@ -258,6 +258,7 @@ CREATE TABLE analyses (
     version      INTEGER NOT NULL, -- version of the analysis
     text_hash    VARCHAR,          -- hash of the text that it read; NULL = weights alone
     settings     VARCHAR NOT NULL, -- JSON of the options that change a number, keys sorted
+    options      VARCHAR NOT NULL, -- JSON of all options, those that choose components too: what was asked for
     seed         INTEGER NOT NULL, -- seed of what is drawn, the calibration text too; 0 where nothing is
     device       VARCHAR NOT NULL, -- such as cpu
     status       VARCHAR NOT NULL, -- done | partial (stopped by its time limit) | refused | failed
@@ -485,10 +486,12 @@ QUALIFY row_number() OVER (
         revision, evaluation, device
 ) = 1;
 
--- view current_analyses: the newest outcome of each analysis
+-- view current_analyses: the newest outcome of each analysis; of several choices of components in one run, one with numbers
 CREATE VIEW current_analyses AS
 SELECT * FROM analyses
-QUALIFY row_number() OVER (PARTITION BY analysis_key ORDER BY run_id DESC) = 1;
+QUALIFY row_number() OVER (
+    PARTITION BY analysis_key ORDER BY run_id DESC, status IN ('done', 'partial') DESC, options
+) = 1;
 
 -- view current_redundancy: the numbers of each model's newest form of each analysis that has any
 CREATE VIEW current_redundancy AS

@@ -13,7 +13,6 @@ from pathlib import Path
 from model_extract.checkpoint_files import (
     CONFIG_NAME,
     config_fault,
-    content_revision,
     is_inside,
     link_boundary,
     path_of,
@@ -25,7 +24,7 @@ from model_extract.text import storable
 from model_extract.wanted import DIFFUSERS_INDEX, PICKLES, SENTENCE_MODULES, wanted_files
 from pipeline.errors import UsageError
 from pipeline.settings import Settings
-from store.provenance import content_hash
+from store.provenance import content_hash, content_revision
 
 
 def list_pages(context: Context, _: Stop) -> Iterator[ListedPage]:

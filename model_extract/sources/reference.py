@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from model_extract.checkpoint_files import CONFIG_NAME, content_revision, weight_files
+from model_extract.checkpoint_files import CONFIG_NAME, weight_files
 from model_extract.files import Files, FolderFiles
 from model_extract.listing import Context, ListedPage, Listing, Source, Stop, always_ready, pages_of
 from pipeline.settings import ROOT
+from store.provenance import content_revision
 
 FOLDER = ROOT / "reference_models"
 

@@ -44,4 +44,5 @@ BLOCKS = Analysis(
     "calibration",
     BlockOptions,
     measure_blocks,
+    fixed=("distances",),  # a component has a row a distance
 )

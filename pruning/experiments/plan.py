@@ -5,30 +5,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.settings import ROOT, Settings
+from pipeline.settings import Settings
 from pruning.evaluation import METRICS
+from pruning.experiments.candidates import CandidateRow, candidates, folder_of, no_weights
 from pruning.experiments.specification import NO_TEXT_HASH, Experiment, Specification, TextSizes
 from pruning.methods import METHODS, Method, check_ratio, ratios_of
-from pruning.reference import REFERENCE_MODELS, model_folder
 from pruning.texts import NO_TEXT, Text, check_window, text_for
 from store.database import Query, Store
-from store.records import ExperimentReason, ExperimentStatus, SourceName
+from store.records import ExperimentReason, ExperimentStatus
 
 DENSE = "dense"
 # What may end otherwise on another day; every other end stands until the specification changes.
 _WORTH_RETRYING: tuple[ExperimentReason, ...] = ("timeout", "crashed")
 _QUERIES = Path(__file__).resolve().parent / "queries"
-
-
-@dataclass(frozen=True)
-class CandidateRow:
-    """A representative with weights. `location` is a folder or file; None = not on this machine."""
-
-    model_id: str
-    source: SourceName
-    revision: str
-    location: str | None
-    n_parameters: int | None
 
 
 @dataclass(frozen=True)
@@ -40,7 +29,6 @@ class OutcomeRow:
     reason: ExperimentReason | None
 
 
-CANDIDATES = Query(_QUERIES / "candidates.sql", CandidateRow)
 OUTCOMES = Query(_QUERIES / "outcomes.sql", OutcomeRow)
 
 
@@ -62,16 +50,15 @@ def make_plan(store: Store, settings: Settings) -> Plan:
     check_settings(settings)
     methods = [METHODS[name] for name in dict.fromkeys(settings.methods)]
     device = check_device(settings.device)
-    candidates = store.fetch(CANDIDATES, licenses=list(settings.licenses))
-    small = [row for row in candidates if row.n_parameters is not None and row.n_parameters <= settings.max_params]
-    experiments = [experiment for row in small for experiment in _experiments_of(row, methods, settings, device)]
+    found = candidates(store, settings)
+    experiments = [experiment for row in found.models for experiment in _experiments_of(row, methods, settings, device)]
     outcomes = {row.experiment_key: row for row in store.fetch(OUTCOMES)}
     todo = tuple(experiment for experiment in experiments if _is_open(outcomes.get(experiment.specification.key)))
     return Plan(
         todo,
         finished=len(experiments) - len(todo),
-        models=len(small),
-        too_large=tuple(row.model_id for row in candidates if row not in small),
+        models=len(found.models),
+        too_large=found.too_large,
     )
 
 
@@ -97,7 +84,7 @@ def check_device(wanted: str) -> str:
 
 
 def _experiments_of(row: CandidateRow, methods: list[Method], settings: Settings, device: str) -> Iterator[Experiment]:
-    folder = _folder(row)
+    folder = folder_of(row)
     sizes = TextSizes(settings.evaluation_windows, settings.calibration_windows, settings.window_tokens)
     evaluation = text_for(folder, "evaluation", sizes.evaluation_windows, sizes.window_tokens) if folder else None
     dense = Experiment(_dense(row, evaluation, settings, device), folder, sizes, _refusal(row, folder, evaluation))
@@ -154,14 +141,5 @@ def _hash(text: Text | None) -> str:
 
 def _refusal(row: CandidateRow, folder: Path | None, evaluation: Text | None) -> str | None:
     if folder is None:
-        return f"the weights of {row.model_id} are not on this machine, and there is {NO_TEXT}"
+        return f"{no_weights(row)}, and there is {NO_TEXT}"
     return None if evaluation else NO_TEXT
-
-
-def _folder(row: CandidateRow) -> Path | None:
-    """Return the folder of a representative's weights, None when it is not on this machine."""
-    if row.location is not None:
-        place = ROOT / row.location  # the reference models' places are relative to the project
-        return place if place.is_dir() else place.parent
-    name = row.model_id.removeprefix("reference/")
-    return model_folder(name) if row.source == "reference" and name in REFERENCE_MODELS else None

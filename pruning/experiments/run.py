@@ -14,14 +14,14 @@ from store.provenance import git_commit
 from store.records import ExperimentReason, ExperimentRecord, MetricRecord, SampleRecord
 
 # Imported once by the warm server: a child then starts in milliseconds.
-_PRELOAD = (
+PRELOAD = (
     "torch",
     "transformers.models.auto.modeling_auto",
     "transformers.modeling_utils",
     "transformers.generation.utils",
     "pruning.experiments.work",
 )
-_ENGINE_REASONS: dict[str, ExperimentReason] = {
+ENGINE_REASONS: dict[str, ExperimentReason] = {
     "timeout": "timeout",
     "out_of_memory": "out_of_memory",
     "crashed": "crashed",
@@ -55,13 +55,13 @@ def _outcomes(experiments: Iterable[Experiment], settings: Settings) -> Iterable
             refused = Result("refused", "unsupported", experiment.refusal)
             yield Outcome(experiment.specification.key, "done", refused, "", 0.0)
     limits = Limits(settings.experiment_memory, settings.experiment_seconds)
-    yield from run_tasks(perform, possible, workers=settings.worker_count, limits=limits, preload=_PRELOAD)
+    yield from run_tasks(perform, possible, workers=settings.worker_count, limits=limits, preload=PRELOAD)
 
 
 def _result(outcome: Outcome[Result]) -> Result:
     if outcome.value is not None:
         return outcome.value
-    return Result("failed", _ENGINE_REASONS[outcome.status], outcome.detail)
+    return Result("failed", ENGINE_REASONS[outcome.status], outcome.detail)
 
 
 def _store_result(store: Store, handle: RunHandle, experiment: Experiment, result: Result, seconds: float) -> None:

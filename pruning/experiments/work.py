@@ -51,7 +51,7 @@ def _measured(experiment: Experiment) -> Result:
     torch.set_num_threads(1)
     specification, folder = experiment.specification, experiment.folder
     evaluation = _text(folder, "evaluation", experiment.sizes)
-    dense = _dense_model(folder)
+    dense = dense_model(folder)
     model, detail = (dense, None) if specification.ratio == 0 else _pruned(dense, experiment)
     seen = observe(
         model,
@@ -70,8 +70,8 @@ def _measured(experiment: Experiment) -> Result:
 
 
 @lru_cache(maxsize=1)
-def _dense_model(folder: Path) -> "PreTrainedModel":
-    """Keep the model of the last experiment: tasks come in the order of models."""
+def dense_model(folder: Path) -> "PreTrainedModel":
+    """Keep the model of the last task: tasks come in the order of models."""
     from pruning.models import load_model
 
     return load_model(folder)

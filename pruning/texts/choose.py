@@ -27,6 +27,7 @@ class TextPlan:
     evaluation_windows: int
     window_tokens: int
     offline: bool = False
+    seed: int = 0  # draws calibration text of the reference language
 
     @property
     def shared(self) -> bool:
@@ -81,7 +82,7 @@ def evaluation_text(folder: Path, plan: TextPlan) -> Text | None:
 def calibration_text(folder: Path, plan: TextPlan) -> Text | None:
     """Return the text that methods look at, as `evaluation_text` does; of a shared source what follows evaluation."""
     if plan.calibration is None or plan.calibration.kind == "reference":
-        found = text_for(folder, "calibration", plan.calibration_windows, plan.window_tokens)
+        found = text_for(folder, "calibration", plan.calibration_windows, plan.window_tokens, plan.seed)
         return _as_asked(found, plan.calibration)
     skip = plan.evaluation_windows if plan.shared else 0
     return _read(folder, plan.calibration, plan, skip=skip, count=plan.calibration_windows)

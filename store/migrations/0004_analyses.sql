@@ -10,6 +10,7 @@ CREATE TABLE analyses (
     version      INTEGER NOT NULL,
     text_hash    VARCHAR,
     settings     VARCHAR NOT NULL,
+    options      VARCHAR NOT NULL,
     seed         INTEGER NOT NULL,
     device       VARCHAR NOT NULL,
     status       VARCHAR NOT NULL,
@@ -46,7 +47,9 @@ CREATE TABLE proxies (
 
 CREATE VIEW current_analyses AS
 SELECT * FROM analyses
-QUALIFY row_number() OVER (PARTITION BY analysis_key ORDER BY run_id DESC) = 1;
+QUALIFY row_number() OVER (
+    PARTITION BY analysis_key ORDER BY run_id DESC, status IN ('done', 'partial') DESC, options
+) = 1;
 
 CREATE VIEW current_redundancy AS
 WITH newest AS (

@@ -38,7 +38,7 @@ def insert_analysis(
     key = f"{model}-{revision}-{analysis}"
     numbers = [RedundancyRecord(run_id, model, revision, analysis, 1, seed=0, analysis_key=key, **row) for row in rows]
     outcome = AnalysisRecord(
-        run_id, key, "reference", model, revision, analysis, 1, "text", "{}", 0, "cpu", "done", None, None,
+        run_id, key, "reference", model, revision, analysis, 1, "text", "{}", "{}", 0, "cpu", "done", None, None,
         len(numbers), 1.0, "abc123",
     )  # fmt: skip
     store.insert([outcome], numbers)

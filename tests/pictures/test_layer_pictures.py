@@ -41,6 +41,19 @@ def test_panels_share_one_scale_of_colours_unless_asked_otherwise() -> None:
     assert [axes.images[0].get_clim() for axes in own.axes[:2]] == [(-2, 2), (-1, 3)]
 
 
+def test_a_logarithmic_scale_keeps_small_damage_apart_beside_great_and_below_nothing() -> None:
+    values = {(0, 0): -0.05, (0, 1): 0.02, (1, 0): 0.2, (1, 1): 11.0}
+    frame = cells(["a"], 2, lambda row, column: values[row, column])
+    figure = draw_layer_heatmaps(frame, "t", value_label="v", logarithmic=True)
+    image = figure.axes[0].images[0]
+    places = numpy.asarray(image.norm(numpy.array([*values.values()])), dtype=float)
+    assert (places[0], places[3]) == (0.0, 1.0)
+    assert not any("$" in text.get_text() for axes in figure.axes for text in axes.get_yticklabels())
+    assert all(later - earlier > 0.1 for earlier, later in itertools.pairwise(places))
+    equal = cells(["a"], 1)
+    assert draw_layer_heatmaps(equal, "t", value_label="v", logarithmic=True).axes[0].images
+
+
 def test_a_cell_without_a_value_is_no_number_and_gaps_stay() -> None:
     frame = pandas.DataFrame(
         [("p", 0, 0, 1.0), ("p", 3, 1, 2.0), ("p", 3, 0, float("nan"))], columns=["panel", "row", "column", "value"]

@@ -25,6 +25,7 @@ FLAGS = {
     "window_tokens": "64",
     "latency_repeats": "2",
     "max_params": "1M",
+    "analyses": str(Path(__file__).with_name("blocks_alone.yaml")),
 }
 
 

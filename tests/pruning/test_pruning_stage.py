@@ -26,6 +26,7 @@ TABLES = {
     "experiments": "SELECT * EXCLUDE (run_id, seconds, git_commit) FROM current_experiments",
     "metrics": "SELECT * EXCLUDE (run_id) FROM current_metrics WHERE metric NOT LIKE 'latency%'",
     "timed": "SELECT experiment_key, metric, unit, n FROM current_metrics WHERE metric LIKE 'latency%'",
+    "analyses": "SELECT * EXCLUDE (run_id, seconds, components, git_commit) FROM current_analyses",
     "samples": "SELECT * EXCLUDE (run_id) FROM samples",
     "redundancy": "SELECT * EXCLUDE (run_id) FROM redundancy",
 }
@@ -114,10 +115,12 @@ def test_the_same_again_runs_nothing(undisturbed: Path, tmp_path: Path) -> None:
     answer = drive(path)
     assert "'experiments done': 0" in answer.stdout
     assert "'experiments from earlier runs': 36" in answer.stdout
+    assert "'analyses done': 0" in answer.stdout
+    assert "'analyses from earlier runs': 4" in answer.stdout
     assert tables(path) == before
 
 
-@pytest.mark.parametrize("point", ["result:4", "insert:6"])
+@pytest.mark.parametrize("point", ["result:4", "insert:6", "insert:39"])
 def test_sigkill_and_again_gives_the_undisturbed_tables(
     fresh_store: Path, undisturbed: Path, tmp_path: Path, point: str
 ) -> None:
@@ -126,7 +129,7 @@ def test_sigkill_and_again_gives_the_undisturbed_tables(
     assert drive(path, point, workers=1).returncode == -9
     kept = len(tables(path)["experiments"])
     kind, _, number = point.partition(":")
-    assert kept == int(number) - (kind == "insert")  # whole transactions only
+    assert kept == min(36, int(number) - (kind == "insert"))  # whole transactions only; then come the analyses
     answer = drive(path, workers=1)
     assert answer.returncode == 0, answer.stderr
     assert f"'experiments from earlier runs': {kept}" in answer.stdout
@@ -178,10 +181,12 @@ def test_the_plan_and_settings_that_cannot_be_used(fresh_store: Path) -> None:
     with Store.open(fresh_store) as store:
         plan = stage.plan(store, load_settings(FLAGS))
     assert plan.steps[0].startswith("27 experiments to run on 4 models, 0 done before")
+    assert plan.steps[1] == "3 analyses to run on 4 models, 0 done before"
     assert any("1 representative with more than 1,000,000 parameters" in step for step in plan.steps)
     assert any("9 experiments refused" in step for step in plan.steps)
     for flag, value, words in (
         ("methods", "magnitud", "Did you mean magnitude"),
+        ("analyses", "standart", "Did you mean standard"),
         ("device", "cuda", "--device: expected auto or cpu"),
         ("window_tokens", "8", "--window-tokens: expected at least 16"),
     ):

@@ -1,0 +1,93 @@
+"""What makes two analyses the same: everything that their numbers depend on, and no commit or date."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+from pruning.analyses.configurations import Step
+from pruning.analyses.options import options_json
+from pruning.analyses.records import Reads
+from pruning.texts.records import Text
+from store.provenance import content_hash
+from store.records import SourceName
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """A model at a revision, as in the table `sightings`."""
+
+    model_id: str
+    source: SourceName
+    revision: str
+
+
+@dataclass(frozen=True)
+class Specification:
+    """One analysis of one model. `settings` is JSON of the options that change a number.
+
+    `text_hash` None = weights alone; `seed` is 0 where nothing is drawn.
+    """
+
+    model_id: str
+    source: SourceName
+    revision: str
+    analysis: str
+    version: int
+    text_hash: str | None
+    settings: str
+    seed: int
+    device: str
+
+    @property
+    def key(self) -> str:
+        """Return the analysis' key: 32 hex digits."""
+        return content_hash(asdict(self))
+
+
+@dataclass(frozen=True)
+class Order:
+    """A specification and what is asked of it: with other options the same analysis measures other components."""
+
+    specification: Specification
+    step: Step
+
+    @cached_property
+    def key(self) -> str:
+        """Return the key of the specification."""
+        return self.specification.key
+
+    @cached_property
+    def options(self) -> str:
+        """Return all options as JSON."""
+        return options_json(self.step.options)
+
+    @property
+    def title(self) -> str:
+        """Return the model and the analysis, for people."""
+        return f"{self.specification.model_id} {self.specification.analysis}"
+
+
+def order_for(model: ModelIdentity, step: Step, texts: Mapping[Reads, Text | None], *, seed: int, device: str) -> Order:
+    """Return the order for a step on a model; `texts` are those that an analysis may read."""
+    analysis = step.analysis
+    text = texts.get(analysis.reads)
+    specification = Specification(
+        model_id=model.model_id,
+        source=model.source,
+        revision=model.revision,
+        analysis=analysis.name,
+        version=analysis.version,
+        text_hash=text.text_hash if text else None,
+        settings=options_json(analysis.fixed_values(step.options)),
+        seed=seed if analysis.drawn or analysis.reads == "calibration" else 0,
+        device=device,
+    )
+    return Order(specification, step)
+
+
+def lacks_calibration(order: Order) -> bool:
+    """Return whether an analysis reads calibration text and has none.
+
+    One that measures damage decides itself what it can do without text.
+    """
+    return order.step.analysis.reads == "calibration" and order.specification.text_hash is None
