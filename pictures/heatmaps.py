@@ -32,8 +32,8 @@ def draw_layer_heatmaps(
 
     Whole numbers as rows or columns stand in order with their gaps, anything else in the order in which it comes. A
     cell without a value, or with NaN, is grey. `shared`: one scale of colours for all panels, so that they compare;
-    otherwise each has its own. `limits` are the ends of a shared scale, so that several pictures compare. `logarithmic`: it is, beyond a hundredth on both sides of 0, for damage. A cell that
-    is given twice shows the mean.
+    otherwise each has its own. `limits` are the ends of a shared scale, so that several pictures compare.
+    `logarithmic`: it is, beyond a hundredth on both sides of 0, for damage. A cell that is given twice shows the mean.
     """
     panels = list(dict.fromkeys(frame["panel"]))
     tables = [_table(frame[frame["panel"] == panel]) for panel in panels]

@@ -7,6 +7,7 @@ from pipeline.settings import Settings
 from pipeline.stages import StagePlan, StageReport
 from pipeline.text import count_of
 from pruning.analyses.plan import AnalysisPlan, configured_steps, make_analysis_plan
+from pruning.analyses.proxies import update_proxies
 from pruning.analyses.slices import run_slices
 from pruning.experiments.plan import Plan, check_settings, make_plan
 from pruning.experiments.run import run_plan
@@ -34,6 +35,7 @@ def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
     with store.run("prune", settings.model_dump()) as handle:
         counts = run_plan(store, handle, plan, settings, progress) if plan.todo else Counter[str]()
         ended = run_slices(store, handle, analyses, settings, progress) if analyses.todo else Counter[str]()
+        update_proxies(store, handle.run_id)
         store.record_input(handle, _input_hash(store))
     return StageReport(
         "prune",

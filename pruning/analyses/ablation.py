@@ -85,5 +85,5 @@ def _measured(subject: Subject, part: _Part, wanted: WantedMeasures) -> Piece:
 
 ABLATION = Analysis(
     "ablation", 1, "METHODS 5; arXiv 1905.10650, section 3", "evaluation", AblationOptions, measure_ablation,
-    fixed=("pairs",),
+    fixed=("measures", "pairs"),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from pipeline.settings import Settings
 from pruning.analyses.configurations import Configuration, chosen, load_configuration, plain, read_overrides
 from pruning.analyses.export import check_folder, export
 from pruning.analyses.identity import identify
+from pruning.analyses.proxies import update_proxies
 from pruning.analyses.records import Piece, Reads, Subject
 from pruning.analyses.run import Ending, Time, ending_detail, run_analysis
 from pruning.analyses.specification import Order, lacks_calibration, order_for
@@ -62,6 +63,7 @@ def analyse_command(asked: AnalyseOrder, settings: Settings, progress: Progress)
         session = _Session(store, handle, work, settings, progress)
         with _exported(session, asked.output):
             _analyse(session)
+        update_proxies(store, handle.run_id)
     _say_ended(session)
 
 

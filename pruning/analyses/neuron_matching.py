@@ -141,5 +141,5 @@ NEURON_MATCHING = Analysis(
     "evaluation",
     NeuronMatchingOptions,
     measure_matching,
-    fixed=("threshold", "assignment"),
+    fixed=("threshold", "assignment", "evaluate"),
 )

@@ -83,6 +83,14 @@ class Comparison:
         )  # fmt: skip
 
 
+def update_proxies(store: Store, run_id: str) -> None:
+    """Compare again when an analysis ended after the newest comparison."""
+    newest = store.rows("SELECT (SELECT max(run_id) FROM analyses), (SELECT max(run_id) FROM proxies)")
+    analysed, compared = newest[0]
+    if analysed is not None and (compared is None or analysed > compared):
+        store.insert(compare_proxies(store, run_id))
+
+
 def compare_proxies(store: Store, run_id: str) -> list[ProxyRecord]:
     """Return the rank correlation of every cheap score with every measure of ablation damage, target by target.
 

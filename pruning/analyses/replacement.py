@@ -84,5 +84,5 @@ def _measured(subject: Subject, swap: _Swap, wanted: WantedMeasures) -> Piece:
 
 REPLACEMENT = Analysis(
     "replacement", 1, "METHODS 5; layer sharing, METHODS 4", "evaluation", ReplacementOptions, measure_replacement,
-    fixed=("pairs",),
+    fixed=("measures", "pairs"),
 )  # fmt: skip

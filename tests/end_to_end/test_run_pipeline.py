@@ -38,6 +38,8 @@ TABLES = {
     "redundancy": "DISTINCT * EXCLUDE (run_id)",
     "current_experiments": "* EXCLUDE (run_id, seconds, git_commit)",
     "samples": "* EXCLUDE (run_id)",
+    "current_analyses": "* EXCLUDE (run_id, components, seconds, git_commit)",
+    "current_proxies": "* EXCLUDE (run_id)",
 }
 STEADY_METRICS = "SELECT * EXCLUDE (run_id) FROM current_metrics WHERE metric NOT LIKE '%latency%' ORDER BY ALL"
 

@@ -25,7 +25,24 @@ NEARLY = (0.9, 0.3, 0.2, 0.1, 0.5, 0.7)
 def insert(store: Store, analysis: str, rows: list[dict[str, Any]], model: str = "m") -> None:
     key = f"{model}-{analysis}"
     outcome = AnalysisRecord(
-        RUN, key, "reference", model, "1", analysis, 1, None, "{}", "{}", 0, "cpu", "done", None, None, len(rows), 1.0, None
+        RUN,
+        key,
+        "reference",
+        model,
+        "1",
+        analysis,
+        1,
+        None,
+        "{}",
+        "{}",
+        0,
+        "cpu",
+        "done",
+        None,
+        None,
+        len(rows),
+        1.0,
+        None,
     )
     store.insert([outcome], [
         RedundancyRecord(RUN, model, "1", analysis, 1, f"part {index}", unit="1", seed=0, analysis_key=key, **row)
