@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from statistics import fmean
 from typing import TYPE_CHECKING, Literal
 
 from pruning.devices import device_of

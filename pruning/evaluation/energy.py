@@ -1,4 +1,4 @@
-"""Energy and CO2 of a forward pass, estimated by codecarbon without a network. Only when asked for: an optional extra."""
+"""Energy and CO2 of a forward pass, estimated by codecarbon without a network: an optional extra, when asked for."""
 
 import logging
 from collections.abc import Iterator, Mapping

@@ -37,7 +37,7 @@ def generate(
     if not size or not model.can_generate():
         return ()
     rows = continuations(model, prompts, min(NEW_TOKENS, longest - size))
-    losses = score_windows(dense or model, None, rows, [size] * len(rows)).losses
+    losses = score_windows(dense or model, rows, [size] * len(rows)).losses
     texts = tuple(tuple(row[size:]) for row in rows)
     half = len(prompts)
     return (

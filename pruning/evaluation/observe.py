@@ -15,7 +15,7 @@ from pruning.evaluation.generated import generate
 from pruning.evaluation.masked import MaskedScores, is_masked_language_model, masked_scores
 from pruning.evaluation.peak import peak_bytes
 from pruning.evaluation.records import Observation
-from pruning.evaluation.scoring import score_windows
+from pruning.evaluation.scoring import score_windows, window_logits
 from pruning.evaluation.timing import one_thread, time_decoding, time_forwards
 from pruning.inputs import example_inputs
 from pruning.texts import Text
@@ -46,9 +46,12 @@ def observe(
     dtype: "torch.dtype",
     repeats: int,
     dense: "PreTrainedModel | None" = None,
+    dense_logits: "Sequence[torch.Tensor] | None" = None,
     extras: Extras | None = None,
 ) -> Observation:
     """Observe a model; `dense` is the model that it came from, None when it is the dense model itself.
+
+    `dense_logits` are the dense model's `kept_logits` of the text; None = it is run beside the model.
 
     What is looked at follows from the kind of the main stack: decoders predict the text and write one; masked language
     models fill its gaps; all but decoders are compared with the dense model on noise. `dtype` is how the weights are
@@ -58,7 +61,7 @@ def observe(
     with one_thread():
         seen = _costs(model, dense, adapter, text if reads_text(model, adapter) else None, dtype, repeats)
         if _decodes(adapter):
-            seen = _with_text(seen, model, dense, text) if text else seen
+            seen = _with_text(seen, model, dense, text, dense_logits) if text else seen
         else:
             seen = _with_agreement(seen, model, dense, adapter, text)
         return _with_extras(seen, model, dense, extras or Extras())
@@ -102,8 +105,15 @@ def _costs(
     )
 
 
-def _with_text(seen: Observation, model: "PreTrainedModel", dense: "PreTrainedModel | None", text: Text) -> Observation:
-    scores = score_windows(model, dense, text.windows, text.scored_from)
+def _with_text(
+    seen: Observation,
+    model: "PreTrainedModel",
+    dense: "PreTrainedModel | None",
+    text: Text,
+    dense_logits: "Sequence[torch.Tensor] | None",
+) -> Observation:
+    beside = (dense_logits or window_logits(dense, text.windows)) if dense else None
+    scores = score_windows(model, text.windows, text.scored_from, beside)
     return replace(
         _with_windows(seen, text),
         window_losses=scores.losses,
@@ -148,7 +158,7 @@ def _with_extras(
 
 def window_losses(model: "PreTrainedModel", windows: Sequence[Sequence[int]]) -> list[float]:
     """Return the summed negative log-likelihood of each window after its first token, nats, added up in fp64."""
-    return [*score_windows(model, None, windows, [1] * len(windows)).losses]
+    return [*score_windows(model, windows, [1] * len(windows)).losses]
 
 
 def batch_losses(logits: "torch.Tensor", batch: Batch) -> list[float]:

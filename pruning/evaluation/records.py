@@ -34,7 +34,7 @@ class Generated:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How the outputs of a model and its dense model compare, per input: mean cosine, share of equal largest entries."""
+    """How outputs compare with the dense model's, per input: mean cosine, share of equal largest entries."""
 
     cosines: tuple[float, ...]
     top1: tuple[float, ...]

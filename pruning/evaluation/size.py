@@ -64,7 +64,7 @@ FLOPS = Metric(
     "operations",
     "lower",
     flops,
-    "operations of matrix products, convolutions and attention in one forward pass over the longest window, an addition "
-    "and a multiplication each counted; zeros are multiplied too",
+    "operations of matrix products and convolutions in one forward pass over the longest window, additions and "
+    "multiplications each; zeros are multiplied too",
     "torch.utils.flop_counter on the meta device, eager attention",
 )
