@@ -81,7 +81,7 @@ def _metrics(inputs: Literal["noise", "images"], on: str) -> tuple[Metric, ...]:
             "higher",
             partial(_measured, inputs=inputs, what="cosines"),
             f"mean cosine of a place's output and the dense model's, {kind}",
-            "issue 7",
+            "this project",
         ),
         Metric(
             f"{inputs}_top1_agreement",
@@ -89,7 +89,7 @@ def _metrics(inputs: Literal["noise", "images"], on: str) -> tuple[Metric, ...]:
             "higher",
             partial(_measured, inputs=inputs, what="top1"),
             f"share of places whose largest output is the dense model's, {kind}",
-            "issue 7",
+            "this project",
         ),
     )
 

@@ -37,7 +37,7 @@ KL = Metric(
     _NATS,
     "lower",
     kl,
-    "mean KL(dense || model) of next-token distributions; interval over windows",
+    "mean KL divergence of next-token distributions from the dense model's; interval over windows",
     "METHODS 6",
 )
 TOP1_AGREEMENT = Metric(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pruning.evaluation.records import Energy, Measurement, Metric, Observation
+from pruning.evaluation.timing import pass_arguments
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +44,7 @@ def measure_energy(
         )
         tracker.start()
         with torch.inference_mode():
-            passes = _passes(model, inputs, seconds)
+            passes = _passes(model, pass_arguments(model, inputs), seconds)
         tracker.stop()
     found = tracker.final_emissions_data
     if not found.country_name:
@@ -51,10 +52,10 @@ def measure_energy(
     return Energy(found.energy_consumed * _JOULES_PER_KILOWATT_HOUR / passes, found.emissions * 1000 / passes, passes)
 
 
-def _passes(model: "PreTrainedModel", inputs: "Mapping[str, torch.Tensor]", seconds: float) -> int:
+def _passes(model: "PreTrainedModel", arguments: "Mapping[str, torch.Tensor | bool]", seconds: float) -> int:
     until, passes = perf_counter() + seconds, 0
     while not passes or perf_counter() < until:
-        model(**inputs)
+        model(**arguments)
         passes += 1
     return passes
 

@@ -34,6 +34,8 @@ def _count(model: "PreTrainedModel", inputs: "Mapping[str, torch.Tensor]") -> in
     empty.config._experts_implementation = "batched_mm"  # the others look at which experts were chosen
     # This device has no values to look at: neither for padding without a mask, nor in a mask, which is all ones here.
     empty.config.pad_token_id = None
+    if hasattr(empty.config.get_text_config(), "use_cache"):
+        empty.config.get_text_config().use_cache = True  # without a cache, positions are searched for several texts
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         empty(**{name: value.to("meta") for name, value in inputs.items() if name != "attention_mask"})
     return counter.get_total_flops()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pruning.devices import device_of
+from pruning.evaluation.timing import pass_arguments
 
 if TYPE_CHECKING:
     import torch
@@ -18,15 +19,16 @@ def peak_bytes(model: "PreTrainedModel", inputs: "Mapping[str, torch.Tensor]") -
     """
     import torch
 
+    arguments = pass_arguments(model, inputs)
     own = _storage_bytes([*model.parameters(), *model.buffers()])
     device = device_of(model)
     with torch.inference_mode():
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
             before = torch.cuda.memory_allocated(device)
-            model(**inputs)
+            model(**arguments)
             return own + torch.cuda.max_memory_allocated(device) - before
-        return own + _live_peak(model, inputs)
+        return own + _live_peak(model, arguments)
 
 
 def _storage_bytes(tensors: "list[torch.Tensor]") -> int:
@@ -35,7 +37,7 @@ def _storage_bytes(tensors: "list[torch.Tensor]") -> int:
     return sum(storages.values())
 
 
-def _live_peak(model: "PreTrainedModel", inputs: "Mapping[str, torch.Tensor]") -> int:
+def _live_peak(model: "PreTrainedModel", arguments: "Mapping[str, torch.Tensor | bool]") -> int:
     """Return the largest sum of bytes of storages that were made in a forward pass and not yet freed."""
     import weakref
 
@@ -74,5 +76,5 @@ def _live_peak(model: "PreTrainedModel", inputs: "Mapping[str, torch.Tensor]") -
             self.live -= size
 
     with Counter() as counter:
-        model(**inputs)
+        model(**arguments)
     return counter.peak

@@ -57,7 +57,7 @@ PEAK_MEMORY = Metric(
     peak_memory,
     "parameters and buffers as computed with (fp32), and the most that one forward pass over the longest window holds: "
     "live tensors on a CPU (no scratch memory inside an operation), the allocator's peak on a GPU",
-    "torch.utils._python_dispatch; torch.cuda.max_memory_allocated",
+    "TorchDispatchMode; torch.cuda.max_memory_allocated",
 )
 FLOPS = Metric(
     "flops",

@@ -21,9 +21,8 @@ def time_forwards(
     """Return the seconds of `repeats` forward passes of both models; of the dense one none when it is None."""
 
     def forward(timed: "PreTrainedModel") -> Callable[[int], object]:
-        # What keeps no cache takes no argument about it.
-        cached = {"use_cache": False} if _keeps_cache(timed) else {}
-        return lambda _: timed(**inputs, **cached)
+        arguments = pass_arguments(timed, inputs)
+        return lambda _: timed(**arguments)
 
     return _in_turns(model, dense, forward, repeats)
 
@@ -106,6 +105,11 @@ def _seconds(model: "PreTrainedModel", work: Callable[[int], Any], turn: int) ->
     work(turn)
     torch.accelerator.synchronize(device)
     return perf_counter() - started
+
+
+def pass_arguments(model: "PreTrainedModel", inputs: "Mapping[str, torch.Tensor]") -> "dict[str, torch.Tensor | bool]":
+    """Return the arguments of a forward pass without a cache; what keeps none takes no argument about it."""
+    return {**inputs, "use_cache": False} if _keeps_cache(model) else {**inputs}
 
 
 def _keeps_cache(model: "PreTrainedModel") -> bool:
