@@ -32,12 +32,12 @@ def measure_energy(
     if find_spec("codecarbon") is None:
         raise UsageError("energy: expected codecarbon; pip install 'arborist[energy]'")
     import torch
-    from codecarbon import OfflineEmissionsTracker
+    from codecarbon import OfflineEmissionsTracker  # pyright: ignore[reportMissingImports]  # an extra
 
     with _silent():
         tracker = OfflineEmissionsTracker(
             country_iso_code=country,
-            save_to_file=False,
+            output_methods=[],
             allow_multiple_runs=True,
             tracking_mode="process",
             log_level="critical",

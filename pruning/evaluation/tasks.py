@@ -24,7 +24,7 @@ from pruning.evaluation.bootstrap import mean_measurement
 from pruning.evaluation.records import Measurement
 
 if TYPE_CHECKING:
-    from lm_eval.models.huggingface import HFLM
+    from lm_eval.models.huggingface import HFLM  # pyright: ignore[reportMissingImports]  # an extra
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 PAIR_FIELDS = ("sentence_good", "sentence_bad")
@@ -50,7 +50,7 @@ def harness_model(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
     """
     if find_spec("lm_eval") is None:
         raise UsageError("tasks: expected lm-eval; pip install 'arborist[tasks]'")
-    from lm_eval.models.huggingface import HFLM
+    from lm_eval.models.huggingface import HFLM  # pyright: ignore[reportMissingImports]  # an extra
 
     with _quiet():
         return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=1)
@@ -108,8 +108,8 @@ def _fields(line: str, file: Path) -> set[str]:
 
 def _hits(harness: "HFLM", name: str, config: dict[str, Any], cache: str) -> list[float]:
     """Return 1 for each line that the model has right, else 0, in the order of the file."""
-    from lm_eval.api.task import ConfigurableTask
-    from lm_eval.evaluator import evaluate
+    from lm_eval.api.task import ConfigurableTask  # pyright: ignore[reportMissingImports]  # an extra
+    from lm_eval.evaluator import evaluate  # pyright: ignore[reportMissingImports]  # an extra
 
     config["dataset_kwargs"]["cache_dir"] = cache
     task = ConfigurableTask(config=config)

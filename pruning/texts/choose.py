@@ -127,8 +127,15 @@ def _read(folder: Path, source: Source, plan: TextPlan, *, skip: int, count: int
         _pieces(source, plan), tokenizer, length=int(length), skip=skip, count=count, name=name, stride=stride
     )
     _check_vocabulary(folder, (token for window in windows for token in window))
-    text_hash = hash_of_token_ids(windows, stride)
-    return Text(windows, text_hash, None, source.public_name, stride, tokenizer.mask_token_id)
+    mask = tokenizer.mask_token_id
+    return Text(
+        windows,
+        hash_of_token_ids(windows, stride),
+        None,
+        source.public_name,
+        stride,
+        mask if isinstance(mask, int) else None,
+    )
 
 
 def _pieces(source: Source, plan: TextPlan) -> Pieces:

@@ -8,11 +8,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pipeline.settings import ROOT
-from store import Store
 from pruning.evaluation import METRICS
+from store import Store
 from tools.dictionary import DICTIONARY_FILE, SCHEMA_FILE, dictionary_text, read_schema
-from tools.metrics import PAGE, metrics_page
 from tools.lock import CONDA_FILE, CONDA_NAMES, LOCK_FILE, conda_text, direct_requirements
+from tools.metrics import PAGE, metrics_page
 
 
 def locked() -> dict[str, str]:

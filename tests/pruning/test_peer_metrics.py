@@ -35,7 +35,7 @@ def tokenizer() -> Any:
 def test_perplexity_is_that_of_torchmetrics(
     dense_models: dict[str, Any], family: str, length: int, stride: int | None
 ) -> None:
-    from torchmetrics.text import Perplexity
+    from torchmetrics.text import Perplexity  # pyright: ignore[reportMissingImports]  # an extra
 
     model, theirs = dense_models[family], Perplexity(ignore_index=-100).double()
     tokens = sum(reference_text("evaluation", 4, 64).windows, ())
@@ -49,7 +49,7 @@ def test_perplexity_is_that_of_torchmetrics(
 
 def test_losses_are_those_of_the_harness(model: Any, tokenizer: Any) -> None:
     pytest.importorskip("lm_eval")
-    from lm_eval.api.instance import Instance
+    from lm_eval.api.instance import Instance  # pyright: ignore[reportMissingImports]  # an extra
 
     windows = reference_text("evaluation", 4, 64).windows
     harness = harness_model(model, tokenizer)
