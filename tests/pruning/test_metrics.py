@@ -69,7 +69,7 @@ def test_a_stride_changes_the_hash_and_is_checked() -> None:
 def test_damage_against_a_plain_loop(model: Any, dense_models: dict[str, Any], family: str) -> None:
     dense = dense_models[family]
     prune(model, "magnitude", 0.3)
-    windows = reference_text("evaluation", 5, 40).windows
+    windows = reference_text("evaluation", 4, 20).windows
     increase = divergence = agrees = 0.0
     for window in windows:
         mine, other = plain_rows(model, window), plain_rows(dense, window)
