@@ -14,6 +14,7 @@ from pruning.texts.windows import hash_of_token_ids, token_windows
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from pruning.evaluation.observe import Extras
     from pruning.evaluation.records import Measurement
     from pruning.healing.records import Healed
 
@@ -69,11 +70,15 @@ def evaluate(
     *,
     dense: "PreTrainedModel | None" = None,
     repeats: int = 15,
+    mask_token: int | None = None,
+    extras: "Extras | None" = None,
 ) -> "dict[str, Measurement]":
-    """Measure a model: perplexity on `text`, sizes (bytes as fp32 safetensors) and latency, beside `dense` if given.
+    """Measure a model with every metric that applies to it (docs/METRICS.md), beside `dense` if given.
 
-    `text` are windows of token ids, or a `Text`, which may know its floor; `repeats` is the number of timed forward
-    passes. Raises `UsageError` for what is no text and `PruningError`.
+    `text` are windows of token ids, or a `Text`, which may know its floor and its stride; bytes are those of fp32
+    safetensors. `repeats` is the number of timed passes, `mask_token` a masked language model's
+    `tokenizer.mask_token_id`, `extras` pictures and the country for energy. Raises `UsageError` for what is no text and
+    `PruningError`.
     """
     import torch
 
@@ -82,9 +87,9 @@ def evaluate(
 
     if text is not None and not isinstance(text, Text):
         windows = token_windows(model, text)
-        text = Text(windows, hash_of_token_ids(windows), None, "the windows given")
+        text = Text(windows, hash_of_token_ids(windows), None, "the windows given", mask_token=mask_token)
     with without_dropout(model), without_dropout(dense or model):
-        return measure(observe(model, text, dtype=torch.float32, repeats=repeats, dense=dense))
+        return measure(observe(model, text, dtype=torch.float32, repeats=repeats, dense=dense, extras=extras))
 
 
 def inspect(model: "PreTrainedModel") -> Adapter:

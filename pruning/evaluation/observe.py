@@ -1,15 +1,22 @@
-"""Looking at a model: losses on the text, counts, bytes, times. All in fp32, on the device that the model is on."""
+"""Looking at a model once: losses, counts, bytes, times. All in fp32, on the device that the model is on."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from time import perf_counter, thread_time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pruning.adapters import Adapter, find_adapter
-from pruning.batches import Batch, batches
+from pruning.batches import Batch
 from pruning.checkpoint import measured_bytes
 from pruning.devices import device_of
+from pruning.evaluation.agreement import agreement, image_inputs, noise_inputs
+from pruning.evaluation.energy import measure_energy
+from pruning.evaluation.flops import count_flops
+from pruning.evaluation.generated import generate
+from pruning.evaluation.masked import MaskedScores, is_masked_language_model, masked_scores
+from pruning.evaluation.peak import peak_bytes
 from pruning.evaluation.records import Observation
+from pruning.evaluation.scoring import score_windows, window_logits
+from pruning.evaluation.timing import one_thread, time_decoding, time_forwards
 from pruning.inputs import example_inputs
 from pruning.texts import Text
 
@@ -17,8 +24,19 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-_WARM_UP = 3
 _TIMED_TOKENS = 128
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What is observed only when it is asked for.
+
+    `images` are (pictures, channels, height, width) for a vision model, as its processor makes them; `energy_country`
+    is the ISO code, in 3 letters, of the country whose electricity is used.
+    """
+
+    images: "torch.Tensor | None" = None
+    energy_country: str | None = None
 
 
 def observe(
@@ -28,41 +46,119 @@ def observe(
     dtype: "torch.dtype",
     repeats: int,
     dense: "PreTrainedModel | None" = None,
+    dense_logits: "Sequence[torch.Tensor] | None" = None,
+    extras: Extras | None = None,
 ) -> Observation:
     """Observe a model; `dense` is the model that it came from, None when it is the dense model itself.
 
-    `dtype` is how the weights are stored, for the bytes. Raises `UnsupportedModelError`.
+    `dense_logits` are the dense model's `kept_logits` of the text; None = it is run beside the model.
+
+    What is looked at follows from the kind of the main stack: decoders predict the text and write one; masked language
+    models fill its gaps; all but decoders are compared with the dense model on noise. `dtype` is how the weights are
+    stored, for the bytes. Raises `UnsupportedModelError`, `NotFiniteError` and `UsageError`.
     """
     adapter = find_adapter(model)
     with one_thread():
-        text = text if adapter.main.kind == "decoder" and not adapter.main.crossed else None
-        losses = window_losses(model, text.windows) if text else ()
-        seconds, dense_seconds = time_forwards(model, dense, timed_inputs(model, text), repeats)
+        seen = _costs(model, dense, adapter, text if reads_text(model, adapter) else None, dtype, repeats)
+        if _decodes(adapter):
+            seen = _with_text(seen, model, dense, text, dense_logits) if text else seen
+        else:
+            seen = _with_agreement(seen, model, dense, adapter, text)
+        return _with_extras(seen, model, dense, extras or Extras())
+
+
+def reads_text(model: "PreTrainedModel", adapter: Adapter) -> bool:
+    """Return whether windows of token ids are scored by a model: decoders and masked language models."""
+    return _decodes(adapter) or is_masked_language_model(model, adapter)
+
+
+def _decodes(adapter: Adapter) -> bool:
+    return adapter.main.kind == "decoder" and not adapter.main.crossed
+
+
+def _costs(
+    model: "PreTrainedModel",
+    dense: "PreTrainedModel | None",
+    adapter: Adapter,
+    text: Text | None,
+    dtype: "torch.dtype",
+    repeats: int,
+) -> Observation:
+    """Observe what needs no answer to be looked at."""
+    inputs = timed_inputs(model, text)
+    seconds, dense_seconds = time_forwards(model, dense, inputs, repeats)
+    decoding = time_decoding(model, dense, inputs["input_ids"], repeats) if _decodes(adapter) else ((), ())
     return Observation(
-        window_losses=tuple(losses),
-        window_tokens=tuple(len(window) - 1 for window in text.windows) if text else (),
-        floor_nats_per_token=text.floor_nats_per_token if text else None,
+        window_losses=(),
+        window_tokens=(),
+        floor_nats_per_token=None,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         nonzeros=count_nonzeros(model, adapter),
         dense_prunable_weights=(find_adapter(dense) if dense else adapter).prunable_weights,
         file_bytes=measured_bytes(model, dtype),
         seconds=seconds,
         dense_seconds=dense_seconds,
+        decode_seconds=decoding[0],
+        dense_decode_seconds=decoding[1],
+        peak_bytes=peak_bytes(model, inputs),
+        flops=count_flops(model, inputs),
     )
+
+
+def _with_text(
+    seen: Observation,
+    model: "PreTrainedModel",
+    dense: "PreTrainedModel | None",
+    text: Text,
+    dense_logits: "Sequence[torch.Tensor] | None",
+) -> Observation:
+    beside = (dense_logits or window_logits(dense, text.windows)) if dense else None
+    scores = score_windows(model, text.windows, text.scored_from, beside)
+    return replace(
+        _with_windows(seen, text),
+        window_losses=scores.losses,
+        window_tokens=text.scored_tokens,
+        floor_nats_per_token=text.floor_nats_per_token,
+        dense_losses=scores.dense_losses,
+        kl=scores.kl,
+        agreements=scores.agreements,
+        generated=generate(model, dense, text.windows),
+    )
+
+
+def _with_agreement(
+    seen: Observation,
+    model: "PreTrainedModel",
+    dense: "PreTrainedModel | None",
+    adapter: Adapter,
+    text: Text | None,
+) -> Observation:
+    noise = agreement(model, dense, noise_inputs(model)) if dense else None
+    if text is None or text.mask_token is None or not is_masked_language_model(model, adapter):
+        return replace(seen, noise=noise)
+    scores: MaskedScores = masked_scores(model, text.windows, text.mask_token)
+    return replace(_with_windows(seen, text), noise=noise, pseudo_losses=scores.losses, pseudo_tokens=scores.tokens)
+
+
+def _with_windows(seen: Observation, text: Text) -> Observation:
+    longest = max(map(len, text.windows))
+    return replace(seen, window=longest, stride=text.stride or longest)
+
+
+def _with_extras(
+    seen: Observation, model: "PreTrainedModel", dense: "PreTrainedModel | None", extras: Extras
+) -> Observation:
+    if extras.images is not None and dense:
+        seen = replace(seen, images=agreement(model, dense, image_inputs(model, extras.images)))
+    if extras.energy_country is not None:
+        inputs = example_inputs(model, seen.window or _TIMED_TOKENS)
+        seen = replace(seen, energy=measure_energy(model, inputs, extras.energy_country))
+    return seen
 
 
 def window_losses(model: "PreTrainedModel", windows: Sequence[Sequence[int]]) -> list[float]:
     """Return the summed negative log-likelihood of each window after its first token, nats, added up in fp64."""
-    import torch
-
-    found: list[float] = []
-    device = device_of(model)
-    with torch.inference_mode():
-        for batch in batches(windows):
-            token_ids, mask = batch.token_ids.to(device), batch.attention_mask.to(device)
-            output = model(input_ids=token_ids, attention_mask=mask, use_cache=False)
-            found += batch_losses(output.logits, batch)
-    return found
+    return [*score_windows(model, windows, [1] * len(windows)).losses]
 
 
 def batch_losses(logits: "torch.Tensor", batch: Batch) -> list[float]:
@@ -91,57 +187,3 @@ def timed_inputs(model: "PreTrainedModel", text: Text | None) -> "dict[str, torc
     if text:
         return {"input_ids": torch.tensor([max(text.windows, key=len)], device=device_of(model))}
     return example_inputs(model, _TIMED_TOKENS)
-
-
-def time_forwards(
-    model: "PreTrainedModel", dense: "PreTrainedModel | None", inputs: "Mapping[str, torch.Tensor]", repeats: int
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the seconds of `repeats` forward passes of both models.
-
-    They take turns, and who goes first changes every time, so that both meet the same noise of the machine.
-    """
-    import torch
-
-    models = [model] if dense is None else [model, dense]
-    times: tuple[list[float], ...] = ([], [])
-    with torch.inference_mode():
-        for repeat in range(_WARM_UP + repeats):
-            order = [*enumerate(models)]
-            for place, timed in order if repeat % 2 else reversed(order):
-                times[place].append(_seconds(timed, inputs))
-    return tuple(times[0][_WARM_UP:]), tuple(times[1][_WARM_UP:])
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread: sums come out the same on any machine size, and times are comparable."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _seconds(model: "PreTrainedModel", inputs: "Mapping[str, torch.Tensor]") -> float:
-    """Return the time of a forward pass: of the processor on a CPU, else on the clock, the device waited for.
-
-    On a CPU all of it happens on this thread, so on an idle machine that is the time on the clock; on a shared one the
-    clock also counts the turns of other processes (up to 3 times as much, measured with two busy neighbours).
-    """
-    import torch
-
-    # What keeps no cache takes no argument about it.
-    cached = {"use_cache": False} if getattr(model.config.get_text_config(), "use_cache", False) else {}
-    device = device_of(model)
-    if device.type == "cpu":
-        started = thread_time()
-        model(**inputs, **cached)
-        return thread_time() - started
-    torch.accelerator.synchronize(device)
-    started = perf_counter()
-    model(**inputs, **cached)
-    torch.accelerator.synchronize(device)
-    return perf_counter() - started

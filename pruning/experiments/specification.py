@@ -8,7 +8,7 @@ from store.provenance import content_hash
 from store.records import SourceName
 
 # Raised when the evaluation changes its numbers, so that finished experiments become stale.
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 NO_TEXT_HASH = "none"
 
 

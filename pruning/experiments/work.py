@@ -14,6 +14,7 @@ from pruning.texts import NO_TEXT, Text, text_for
 from store.records import ExperimentReason, ExperimentStatus
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
 SAMPLES = 2
@@ -59,6 +60,7 @@ def _measured(experiment: Experiment) -> Result:
         dtype=stored_dtype(folder),
         repeats=specification.latency_repeats,
         dense=None if model is dense else dense,
+        dense_logits=None if model is dense else _dense_logits(folder, experiment.sizes),
     )
     return Result(
         "done",
@@ -75,6 +77,14 @@ def dense_model(folder: Path) -> "PreTrainedModel":
     from pruning.models import load_model
 
     return load_model(folder)
+
+
+@lru_cache(maxsize=1)
+def _dense_logits(folder: Path, sizes: TextSizes) -> "tuple[torch.Tensor, ...] | None":
+    """Keep what the model of the last experiment answers to the evaluation text, where that is little."""
+    from pruning.evaluation.scoring import kept_logits
+
+    return kept_logits(_dense_model(folder), _text(folder, "evaluation", sizes).windows)
 
 
 def _pruned(dense: "PreTrainedModel", experiment: Experiment) -> tuple["PreTrainedModel", str]:

@@ -19,7 +19,10 @@ DEFAULT_SPLIT = "train"
 
 @dataclass(frozen=True)
 class TextPlan:
-    """The texts that were asked for; a source of None is the reference language where the model speaks it."""
+    """The texts that were asked for; a source of None is the reference language where the model speaks it.
+
+    `evaluation_stride` is for files and datasets, tokens: the windows of the reference language hold whole documents.
+    """
 
     calibration: Source | None
     evaluation: Source | None
@@ -28,6 +31,7 @@ class TextPlan:
     window_tokens: int
     offline: bool = False
     seed: int = 0  # draws calibration text of the reference language
+    evaluation_stride: int | None = None
 
     @property
     def shared(self) -> bool:
@@ -74,9 +78,15 @@ def evaluation_text(folder: Path, plan: TextPlan) -> Text | None:
     Raises `UsageError` and `UnsupportedModelError` when it was asked for and cannot be had.
     """
     if plan.evaluation is None or plan.evaluation.kind == "reference":
+        if plan.evaluation_stride is not None:
+            raise UsageError(
+                "stride: expected a text file or a dataset to slide over; the windows of the reference language hold "
+                "whole documents"
+            )
         found = text_for(folder, "evaluation", plan.evaluation_windows, plan.window_tokens)
         return _as_asked(found, plan.evaluation)
-    return _read(folder, plan.evaluation, plan, skip=0, count=plan.evaluation_windows)
+    count, stride = plan.evaluation_windows, plan.evaluation_stride
+    return _read(folder, plan.evaluation, plan, skip=0, count=count, stride=stride)
 
 
 def calibration_text(folder: Path, plan: TextPlan) -> Text | None:
@@ -106,7 +116,7 @@ def _as_asked(found: Text | None, asked: Source | None) -> Text | None:
     return found
 
 
-def _read(folder: Path, source: Source, plan: TextPlan, *, skip: int, count: int) -> Text:
+def _read(folder: Path, source: Source, plan: TextPlan, *, skip: int, count: int, stride: int | None = None) -> Text:
     from pruning.models import load_tokenizer
 
     length = min(plan.window_tokens, context_of(folder))
@@ -114,9 +124,19 @@ def _read(folder: Path, source: Source, plan: TextPlan, *, skip: int, count: int
         raise UnsupportedModelError(f"expected a context of at least {SHORTEST_WINDOW} tokens, got {length}")
     tokenizer = load_tokenizer(folder)
     name = source.name
-    windows = packed_windows(_pieces(source, plan), tokenizer, length=int(length), skip=skip, count=count, name=name)
+    windows = packed_windows(
+        _pieces(source, plan), tokenizer, length=int(length), skip=skip, count=count, name=name, stride=stride
+    )
     _check_vocabulary(folder, (token for window in windows for token in window))
-    return Text(windows, hash_of_token_ids(windows), None, source.public_name)
+    mask = tokenizer.mask_token_id
+    return Text(
+        windows,
+        hash_of_token_ids(windows, stride),
+        None,
+        source.public_name,
+        stride,
+        mask if isinstance(mask, int) else None,
+    )
 
 
 def _pieces(source: Source, plan: TextPlan) -> Pieces:

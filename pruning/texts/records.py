@@ -12,13 +12,29 @@ class Text:
     """Windows of token ids; the first token of each is given, the others are predicted.
 
     `floor_nats_per_token` is the exact entropy of the text's source on these tokens; None = unknown. `source` is for
-    people.
+    people. `stride`: a window begins so many tokens after the one before, and of all but the first only the last
+    `stride` tokens are scored, the others being context that was scored before; None = windows do not overlap.
+    `mask_token` is what hides a token from a masked language model; None = the vocabulary has none.
     """
 
     windows: tuple[tuple[int, ...], ...]
     text_hash: str
     floor_nats_per_token: float | None
     source: str = REFERENCE_LANGUAGE
+    stride: int | None = None
+    mask_token: int | None = None
+
+    @property
+    def scored_from(self) -> tuple[int, ...]:
+        """Return the position of the first scored token of each window, at least 1: the first is never predicted."""
+        if self.stride is None:
+            return (1,) * len(self.windows)
+        return (1, *(max(1, len(window) - self.stride) for window in self.windows[1:]))
+
+    @property
+    def scored_tokens(self) -> tuple[int, ...]:
+        """Return how many tokens of each window are scored."""
+        return tuple(len(window) - first for window, first in zip(self.windows, self.scored_from, strict=True))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Text as windows of token ids: packed, each of one length, nothing drawn at random."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from hashlib import blake2b
 from itertools import islice
@@ -35,14 +35,23 @@ def token_windows(model: "PreTrainedModel", given: Iterable[Iterable[int]]) -> W
 
 
 def packed_windows(
-    pieces: Pieces, tokenizer: "PreTrainedTokenizerBase", *, length: int, skip: int, count: int, name: str
+    pieces: Pieces,
+    tokenizer: "PreTrainedTokenizerBase",
+    *,
+    length: int,
+    skip: int,
+    count: int,
+    name: str,
+    stride: int | None = None,
 ) -> Windows:
-    """Return the `count` windows of `length` tokens that follow the first `skip`.
+    """Return the `count` windows of `length` tokens that follow the first `skip` windows that do not overlap.
 
-    Documents stand one after another, each with the end-of-sequence token where the tokenizer has one; no other special
-    token is added. Raises `UsageError` when the text is too short.
+    A window begins `stride` tokens after the one before, None = `length`. Documents stand one after another, each with
+    the end-of-sequence token where the tokenizer has one; no other special token is added. Raises `UsageError` when the
+    text is too short and for a stride that is not 1 to `length`.
     """
-    needed = (skip + count) * length
+    step = checked_stride(stride, length)
+    needed = (skip + 1) * length + (count - 1) * step
     with closing(pieces.texts):  # what is not read to its end holds a file or a client
         tokens = list(islice(_token_ids(pieces, tokenizer), needed))
     if len(tokens) < needed:
@@ -51,7 +60,19 @@ def packed_windows(
             f"{name} is too short: expected {needed:,} tokens ({count} windows of {length}{before}), got "
             f"{len(tokens):,}; give more text, or fewer or shorter windows"
         )
-    return tuple(tuple(tokens[first : first + length]) for first in range(skip * length, needed, length))
+    return sliding_windows(tokens[skip * length :], length, step)
+
+
+def sliding_windows(token_ids: Sequence[int], length: int, stride: int) -> Windows:
+    """Return the windows of `length` tokens that begin every `stride` tokens; what fills no window is left out."""
+    return tuple(tuple(token_ids[first : first + length]) for first in range(0, len(token_ids) - length + 1, stride))
+
+
+def checked_stride(stride: int | None, length: int) -> int:
+    """Return the stride, None = `length`. Raises `UsageError` for one that leaves tokens out or goes nowhere."""
+    if stride is not None and not 1 <= stride <= length:
+        raise UsageError(f"stride: expected 1 to the window's {length} tokens, got {stride}")
+    return length if stride is None else stride
 
 
 def _token_ids(pieces: Pieces, tokenizer: "PreTrainedTokenizerBase") -> Iterator[int]:
@@ -62,7 +83,12 @@ def _token_ids(pieces: Pieces, tokenizer: "PreTrainedTokenizerBase") -> Iterator
             yield end
 
 
-def hash_of_token_ids(windows: Windows) -> str:
-    """Return blake2b (32 hexadecimal digits) of the token ids: one line a window, separated by single spaces."""
+def hash_of_token_ids(windows: Windows, stride: int | None = None) -> str:
+    """Return blake2b (32 hexadecimal digits) of the token ids: one line a window, separated by single spaces.
+
+    Windows that overlap have a last line with their stride: other tokens of the same windows are scored.
+    """
     lines = "\n".join(" ".join(map(str, window)) for window in windows)
+    if stride is not None:
+        lines += f"\nstride {stride}"
     return blake2b(lines.encode(), digest_size=16).hexdigest()

@@ -41,7 +41,10 @@ TABLES = {
     "current_analyses": "* EXCLUDE (run_id, components, seconds, git_commit)",
     "current_proxies": "* EXCLUDE (run_id)",
 }
-STEADY_METRICS = "SELECT * EXCLUDE (run_id) FROM current_metrics WHERE metric NOT LIKE '%latency%' ORDER BY ALL"
+STEADY_METRICS = (
+    "SELECT * EXCLUDE (run_id) FROM current_metrics "
+    "WHERE metric NOT LIKE '%latency%' AND metric <> 'tokens_per_second' ORDER BY ALL"
+)
 
 
 def command(*arguments: str | Path) -> list[str]:

@@ -8,9 +8,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pipeline.settings import ROOT
+from pruning.evaluation import METRICS
 from store import Store
 from tools.dictionary import DICTIONARY_FILE, SCHEMA_FILE, dictionary_text, read_schema
 from tools.lock import CONDA_FILE, CONDA_NAMES, LOCK_FILE, conda_text, direct_requirements
+from tools.metrics import PAGE, metrics_page
 
 
 def locked() -> dict[str, str]:
@@ -43,6 +45,15 @@ def test_every_dependency_has_its_reason() -> None:
     reasons = (ROOT / "docs" / "DEPENDENCIES.md").read_text(encoding="utf-8")
     for requirement in direct_requirements():
         assert f"| {requirement.name} |" in reasons, requirement.name
+
+
+def test_the_page_of_metrics_is_up_to_date_and_a_table() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == metrics_page(METRICS)
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert len(rows) == len(METRICS)
+    assert all(len(re.split(r"(?<!\\)\|", row)) == 7 for row in rows)  # 5 cells
+    assert all(metric.meaning and metric.source for metric in METRICS)
 
 
 def test_the_data_dictionary_is_up_to_date_and_complete() -> None:

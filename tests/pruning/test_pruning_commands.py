@@ -61,6 +61,9 @@ def test_prune_says_what_it_did_and_evaluate_agrees(
     assert "exists already" in again.stderr
 
 
+SCORES = ("distinct_1", "distinct_2", "repetition", "perplexity")
+
+
 def test_text_output_is_a_table(checkpoints: dict[str, Path]) -> None:
     answer = call("evaluate", checkpoints["opt"], *QUICK[:2], *QUICK[4:])
     lines = answer.stdout.splitlines()
@@ -69,11 +72,18 @@ def test_text_output_is_a_table(checkpoints: dict[str, Path]) -> None:
         "perplexity",
         "excess_loss",
         "perplexity_floor",
+        "window",
+        "stride",
         "parameters",
         "nonzeros",
         "bytes",
         "removed_fraction",
+        "peak_memory",
+        "flops",
         "latency",
+        "decode_latency",
+        "tokens_per_second",
+        *(f"{choice}_{score}" for choice in ("greedy", "sampled") for score in SCORES),
     ]
 
 

@@ -13,6 +13,7 @@ from pruning.checkpoint import measured_bytes, write_weights
 from pruning.errors import NotFiniteError
 from pruning.evaluation import METRICS, Observation, measure
 from pruning.evaluation.bootstrap import mean_interval
+from pruning.evaluation.records import Agreement, Energy, Generated
 from pruning.models import weight_bytes
 from pruning.texts import Text, reference_text
 
@@ -26,6 +27,24 @@ SEEN = Observation(
     file_bytes=400,
     seconds=(0.5, 0.1, 0.3),
     dense_seconds=(0.4, 0.2, 0.6),
+    window=13,
+    stride=13,
+    dense_losses=(9.0, 26.0, 19.0),
+    kl=(1.0, 2.0, 3.0),
+    agreements=(5, 6, 4),
+    decode_seconds=(0.02, 0.01, 0.04),
+    dense_decode_seconds=(0.01, 0.02, 0.02),
+    peak_bytes=1000,
+    flops=2000,
+    generated=(
+        Generated("greedy", ((1, 1, 1, 1, 1),), (5.0,)),
+        Generated("sampled", ((1, 2, 3, 4, 5),), (10.0,)),
+    ),
+    pseudo_losses=(3.0, 6.0),
+    pseudo_tokens=(3, 6),
+    noise=Agreement((0.5, 1.0), (1.0, 1.0)),
+    images=Agreement((1.0, 1.0), (0.0, 1.0)),
+    energy=Energy(0.25, 0.001, 40),
 )
 
 
@@ -87,17 +106,41 @@ def test_counts_and_times_of_an_observation() -> None:
     assert numbers["removed_fraction"].value == 0.25
     assert numbers["latency"].value == 0.3
     assert numbers["latency_ratio"].value == 0.5  # the median of 0.5/0.4, 0.1/0.2 and 0.3/0.6
+    expected = {
+        "window": 13,
+        "stride": 13,
+        "loss_increase": 0.2,
+        "kl": 0.2,
+        "top1_agreement": 0.5,
+        "pseudo_perplexity": math.e,
+        "noise_cosine": 0.75,
+        "noise_top1_agreement": 1,
+        "images_cosine": 1,
+        "images_top1_agreement": 0.5,
+        "peak_memory": 1000,
+        "flops": 2000,
+        "decode_latency": 0.02,
+        "decode_latency_ratio": 2,  # the median of 2, 0.5 and 2
+        "tokens_per_second": 50,
+        "energy_estimate": 0.25,
+        "co2_estimate": 0.001,
+        "greedy_distinct_1": 0.2,
+        "greedy_distinct_2": 0.25,
+        "greedy_repetition": 0.5,
+        "greedy_perplexity": math.e,
+        "sampled_distinct_1": 1,
+        "sampled_distinct_2": 1,
+        "sampled_repetition": 0,
+        "sampled_perplexity": math.e**2,
+    }
+    assert {name: numbers[name].value for name in expected} == pytest.approx(expected)
+    assert {name: number.unit for name, number in numbers.items()} == {metric.name: metric.unit for metric in METRICS}
     assert (numbers["parameters"].value, numbers["nonzeros"].value, numbers["bytes"].value) == (100, 30, 400)
 
 
 def test_what_does_not_apply_is_left_out_and_what_is_not_finite_is_an_error() -> None:
-    bare = replace(SEEN, window_losses=(), window_tokens=(), floor_nats_per_token=None, dense_seconds=())
-    assert set(METRICS.names()) - set(measure(bare)) == {
-        "perplexity",
-        "excess_loss",
-        "perplexity_floor",
-        "latency_ratio",
-    }
+    bare = Observation((), (), None, SEEN.parameters, SEEN.nonzeros, SEEN.dense_prunable_weights, 400, (0.1,), ())
+    assert [*measure(bare)] == ["parameters", "nonzeros", "bytes", "removed_fraction", "latency"]
     for loss in (math.nan, math.inf, 1e6):
         with pytest.raises(NotFiniteError, match="perplexity: expected a finite number"):
             measure(replace(SEEN, window_losses=(10.0, loss, 20.0)))

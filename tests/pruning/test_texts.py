@@ -68,6 +68,23 @@ def dataset(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return folder
 
 
+def test_a_stride_moves_the_windows_of_evaluation(base: Path, file: Path) -> None:
+    tokens = [token for document in IDS for token in document]
+    text = evaluation_text(base, plan(None, str(file), evaluation_stride=5))
+    assert text
+    assert text.windows == tuple(tuple(tokens[first : first + 20]) for first in (0, 5, 10))
+    assert text.scored_tokens == (19, 5, 5)
+    assert (text.stride, text.mask_token) == (5, None)
+    plain = evaluation_text(base, plan(None, str(file)))
+    assert plain
+    assert plain.scored_tokens == (19, 19, 19)
+    assert plain.text_hash != text.text_hash
+    with pytest.raises(UsageError, match="expected 1 to the window's 20 tokens, got 21"):
+        evaluation_text(base, plan(None, str(file), evaluation_stride=21))
+    with pytest.raises(UsageError, match="whole documents"):
+        evaluation_text(base, plan(None, "reference", evaluation_stride=5))
+
+
 def test_a_file_is_packed_and_evaluation_has_its_first_part(base: Path, file: Path) -> None:
     tokens = [token for document in IDS for token in document]
     both = plan(str(file), str(file))
