@@ -492,15 +492,15 @@ QUALIFY row_number() OVER (PARTITION BY analysis_key ORDER BY run_id DESC) = 1;
 
 -- view current_redundancy: the numbers of each model's newest form of each analysis that has any
 CREATE VIEW current_redundancy AS
-WITH leading AS (
+WITH newest AS (
     SELECT source, model_id, analysis, analysis_key
     FROM current_analyses
     WHERE status IN ('done', 'partial')
     QUALIFY row_number() OVER (PARTITION BY source, model_id, analysis ORDER BY run_id DESC, analysis_key) = 1
 )
-SELECT leading.source, redundancy.*
+SELECT newest.source, redundancy.*
 FROM redundancy
-JOIN leading USING (analysis_key)
+JOIN newest USING (analysis_key)
 QUALIFY row_number() OVER (
     PARTITION BY analysis_key, component, measure, variant, target, x ORDER BY redundancy.run_id DESC
 ) = 1;
