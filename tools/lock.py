@@ -1,8 +1,8 @@
 """Writes the lock files and environment.yml from pyproject.toml: `python -m tools.lock`.
 
 requirements.lock is for running; requirements-dev.lock adds what tests and checks need, every extra included. They hold
-the closure of the direct dependencies as installed here, by name and version only: no host, no address, no local version
-tag (torch's +cpu installs nowhere else).
+the closure of the direct dependencies as installed here, by name and version only: no host, no address, no local
+version tag (torch's +cpu installs nowhere else).
 """
 
 import re
