@@ -14,7 +14,7 @@ from store.provenance import git_commit
 from store.records import ExperimentReason, ExperimentRecord, MetricRecord, SampleRecord
 
 # Imported once by the warm server: a child then starts in milliseconds.
-_PRELOAD = (
+PRELOAD = (
     "torch",
     "transformers.models.auto.modeling_auto",
     "transformers.modeling_utils",
@@ -56,7 +56,7 @@ def _outcomes(experiments: Iterable[Experiment], settings: Settings) -> Iterable
             yield Outcome(experiment.specification.key, "done", refused, "", 0.0)
     limits = Limits(settings.experiment_memory, settings.experiment_seconds)
     engine = engine_for(settings)
-    yield from engine.run(perform, possible, workers=settings.worker_count, limits=limits, preload=_PRELOAD)
+    yield from engine.run(perform, possible, workers=settings.worker_count, limits=limits, preload=PRELOAD)
 
 
 def _result(outcome: Outcome[Result]) -> Result:
