@@ -94,14 +94,15 @@ def session(workers: int) -> Iterator[None]:
 def _outcome(reference: Any, task: Task[Any]) -> Outcome[Any]:
     """Return what became of a Ray task: the outcome that its worker sent, or how the worker was lost."""
     import ray
+    from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 
     try:
         return unpack(ray.get(reference))
-    except ray.exceptions.OutOfMemoryError as error:
+    except OutOfMemoryError as error:
         return _lost(task, "out_of_memory", error)
-    except ray.exceptions.RayTaskError as error:
+    except RayTaskError as error:
         return _lost(task, "error", error.cause or error)
-    except ray.exceptions.RayError as error:
+    except RayError as error:
         return _lost(task, "crashed", error)
 
 
