@@ -19,7 +19,7 @@ from model_extract.config import canonical_config, config_hash
 from model_extract.failures import UnreadableError
 from model_extract.readers import meta_device
 from model_extract.reading import ReadRequest, Refusal, Structure
-from pipeline.engine import Limits, Outcome, Task, run_tasks
+from pipeline.engines import Limits, Outcome, Task, run_tasks
 from pipeline.settings import ROOT, Settings, load_settings
 from pipeline.text import printable
 from store.provenance import library_versions

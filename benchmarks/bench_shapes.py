@@ -18,7 +18,7 @@ from model_extract.readers.meta_device import PRELOAD, read
 from model_extract.reading import ReadRequest, Refusal
 from model_extract.shapes import trace_shapes
 from model_extract.sources.builtin import repairs
-from pipeline.engine import Limits, Outcome, Task, run_tasks
+from pipeline.engines import Limits, Outcome, Task, run_tasks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

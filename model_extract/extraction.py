@@ -22,7 +22,7 @@ from model_extract.reading import Blueprint, Reader, ReadRequest, Refusal, Struc
 from model_extract.sources import SOURCES
 from model_extract.text import storable
 from model_extract.wanted import PICKLES
-from pipeline.engine import Limits, Outcome, Task, run_tasks
+from pipeline.engines import Limits, Outcome, Task, engine_for
 from pipeline.settings import Settings
 from store.records import CrossCheckRecord, ExtractionReason, ExtractionRecord
 
@@ -226,7 +226,8 @@ def _build(
     by_name = {"/".join(key): works for key, works in fresh.items()}
     tasks = [Task(name, _request(works[0])) for name, works in sorted(by_name.items())]
     limits = Limits(settings.model_memory, settings.model_seconds, confined=True)
-    for outcome in run_tasks(build, tasks, workers=settings.worker_count, limits=limits, preload=PRELOAD):
+    engine = engine_for(settings)
+    for outcome in engine.run(build, tasks, workers=settings.worker_count, limits=limits, preload=PRELOAD):
         built = outcome.value if isinstance(outcome.value, Structure) else _refusal(outcome)
         for place, work in enumerate(by_name[outcome.key]):
             yield work, built, 0.0 if place else outcome.seconds

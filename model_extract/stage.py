@@ -14,6 +14,7 @@ from model_extract.listing import Context, Listing
 from model_extract.reading import TRACER_VERSION
 from model_extract.sources import SOURCES, SOURCES_OF_CHOICE
 from model_extract.writer import Writer
+from pipeline.engines import engine_for
 from pipeline.progress import Progress
 from pipeline.settings import Settings
 from pipeline.stages import StagePlan, StageReport
@@ -33,7 +34,8 @@ _SECONDS_A_MODEL = 0.1  # of one process, for estimates
 
 
 def check(settings: Settings) -> None:
-    """Raise `UsageError` when a chosen source cannot be listed as set."""
+    """Raise `UsageError` when a chosen source cannot be listed as set or the engine cannot start."""
+    engine_for(settings).check()
     for name in SOURCES_OF_CHOICE.get(settings.source, ()):
         SOURCES[name].check(settings)
 

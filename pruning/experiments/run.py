@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from pipeline.engine import Limits, Outcome, Task, run_tasks
+from pipeline.engines import Limits, Outcome, Task, engine_for
 from pipeline.progress import Progress
 from pipeline.settings import Settings
 from pruning.experiments.plan import Plan
@@ -55,7 +55,8 @@ def _outcomes(experiments: Iterable[Experiment], settings: Settings) -> Iterable
             refused = Result("refused", "unsupported", experiment.refusal)
             yield Outcome(experiment.specification.key, "done", refused, "", 0.0)
     limits = Limits(settings.experiment_memory, settings.experiment_seconds)
-    yield from run_tasks(perform, possible, workers=settings.worker_count, limits=limits, preload=PRELOAD)
+    engine = engine_for(settings)
+    yield from engine.run(perform, possible, workers=settings.worker_count, limits=limits, preload=PRELOAD)
 
 
 def _result(outcome: Outcome[Result]) -> Result:

@@ -11,7 +11,7 @@ from model_extract import catalog, stage
 from model_extract.auto_classes import registered_types
 from model_extract.extraction import _refusal
 from model_extract.listing import Context
-from pipeline.engine import Outcome
+from pipeline.engines import Outcome
 from pipeline.errors import UsageError
 from pipeline.progress import PlainProgress
 from pipeline.settings import ROOT, load_settings

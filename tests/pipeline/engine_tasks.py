@@ -3,7 +3,9 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 _HELD: list[bytes] = []
 
@@ -41,8 +43,40 @@ def _hoard(size: int) -> None:
 
 
 def secrets_seen(_: object) -> list[str]:
-    return sorted(name for name in os.environ if "TOKEN" in name)
+    """Return the secrets in this process' environment and in the one that its server was started with."""
+    server = Path(f"/proc/{os.getppid()}/environ").read_bytes().decode().split("\0")
+    return sorted(name for name in {*os.environ, *(line.partition("=")[0] for line in server)} if "TOKEN" in name)
 
 
 def process_identity(_: object) -> int:
     return os.getpid()
+
+
+def end_whoever_runs_the_child(_: object) -> None:
+    """Kill the process that holds the fork server: the worker of a cluster, not only the child."""
+    server = Path(f"/proc/{os.getppid()}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    os.kill(int(server[1]), signal.SIGKILL)
+    time.sleep(60)
+
+
+def note_then_hang_in_the_second(path: str) -> None:
+    """Say who works on it, in one step, and hang when it is the second."""
+    Path(f"{path}.tmp").write_text(str(os.getpid()), encoding="utf-8")
+    Path(f"{path}.tmp").rename(path)
+    while path.endswith("second"):
+        time.sleep(60)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def runs(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engine import Limits, Outcome, Task, run_tasks
+from pipeline.engines import Limits, Outcome, Task, run_tasks
 from pipeline.settings import ROOT
 
 sys.path.insert(0, str(Path(__file__).parent))  # children import the functions by module name
@@ -76,7 +76,7 @@ def test_code_below_python_writes_nothing_either(tmp_path: Path) -> None:
 def test_what_a_confined_child_prints_reaches_no_terminal(tmp_path: Path) -> None:
     (tmp_path / "given.json").write_text("1", encoding="utf-8")
     script = (
-        "from pipeline.engine import Limits, Task, run_tasks; from confined_tasks import work_as_usual\n"
+        "from pipeline.engines import Limits, Task, run_tasks; from confined_tasks import work_as_usual\n"
         "if __name__ == '__main__':\n"
         "    limits = Limits(10**8, 20, confined=True)\n"
         f"    tasks = [Task('', {str(tmp_path / 'given.json')!r})]\n"

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -11,23 +12,48 @@ from pipeline.settings import ROOT
 from pruning.evaluation import METRICS
 from store import Store
 from tools.dictionary import DICTIONARY_FILE, SCHEMA_FILE, dictionary_text, read_schema
-from tools.lock import CONDA_FILE, CONDA_NAMES, LOCK_FILE, conda_text, direct_requirements
+from tools.lock import (
+    CONDA_FILE,
+    CONDA_NAMES,
+    DEVELOPMENT_LOCK_FILE,
+    LOCK_FILE,
+    conda_text,
+    direct_requirements,
+    running_requirements,
+)
 from tools.metrics import PAGE, metrics_page
 
 
-def locked() -> dict[str, str]:
-    lines = [line for line in LOCK_FILE.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    return {line.partition("==")[0]: line.partition("==")[2] for line in lines}
+def locked(*files: Path) -> dict[str, str]:
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines() if "==" in line]
+    versions = {line.partition("==")[0]: line.partition("==")[2] for line in lines}
+    assert len(versions) == len(lines)  # no package stands in both files
+    return versions
 
 
-def test_the_lock_holds_every_pin_of_pyproject() -> None:
-    versions = locked()
-    for requirement in direct_requirements():
+@pytest.mark.parametrize(
+    ("requirements", "files"),
+    [(running_requirements(), (LOCK_FILE,)), (direct_requirements(), (LOCK_FILE, DEVELOPMENT_LOCK_FILE))],
+)
+def test_the_locks_hold_every_pin_of_pyproject(requirements: tuple[Requirement, ...], files: tuple[Path, ...]) -> None:
+    versions = locked(*files)
+    for requirement in requirements:
         assert str(requirement.specifier) == f"=={versions[canonicalize_name(requirement.name)]}", requirement.name
 
 
-def test_the_lock_names_no_host_no_path_and_no_local_version() -> None:
-    for line in LOCK_FILE.read_text(encoding="utf-8").splitlines()[1:]:
+def test_running_installs_no_tool_and_no_extra() -> None:
+    running = {canonicalize_name(each.name) for each in running_requirements()}
+    others = {canonicalize_name(each.name) for each in direct_requirements()} - running
+    # rich needs markdown-it-py, transformers packaging
+    assert others & set(locked(LOCK_FILE)) == {"markdown-it-py", "packaging"}
+
+
+def test_the_locks_name_no_host_no_path_and_no_local_version() -> None:
+    running, development = (
+        file.read_text(encoding="utf-8").splitlines()[1:] for file in (LOCK_FILE, DEVELOPMENT_LOCK_FILE)
+    )
+    assert development[0] == "--requirement requirements.lock"
+    for line in (*running, *development[1:]):
         assert re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", line), line
 
 
@@ -37,7 +63,9 @@ def test_conda_and_pip_install_the_same_versions() -> None:
     pins = dict(re.findall(r"^ +- ([\w-]+)={1,2}([0-9][\w.]*)$", text, flags=re.MULTILINE))
     back = {conda: name for name, conda in CONDA_NAMES.items()}
     named = {canonicalize_name(back.get(name) or name): version for name, version in pins.items()}
-    assert named == {name: version for name, version in locked().items() if name in named}
+    assert named == {
+        name: version for name, version in locked(LOCK_FILE, DEVELOPMENT_LOCK_FILE).items() if name in named
+    }
     assert len(named) == len(direct_requirements())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.engine import Outcome, Task
+from pipeline.engines import Outcome, Task
 from pipeline.progress import PlainProgress
 from pipeline.settings import load_settings
 from pruning.adapters import find_adapter

@@ -1,6 +1,7 @@
 """Child processes: every way to end becomes one outcome."""
 
 import os
+import signal
 import subprocess
 import sys
 from multiprocessing import active_children
@@ -8,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engine import Limits, Task, run_tasks
+from pipeline.engines import Limits, Task, run_tasks
 from pipeline.settings import ROOT
 
 sys.path.insert(0, str(Path(__file__).parent))  # children import the functions by module name
-from engine_tasks import double, misbehave, process_identity
+from engine_tasks import double, misbehave, process_identity, runs, wait_until
 
 ROOMY = Limits(memory_bytes=500_000_000, seconds=20)
 
@@ -50,7 +51,7 @@ def test_a_bad_task_becomes_a_row_and_the_others_go_on(how: str, status: str, wo
 
 def test_children_inherit_no_secret() -> None:
     script = (
-        "from pipeline.engine import Limits, Task, run_tasks; from engine_tasks import secrets_seen\n"
+        "from pipeline.engines import Limits, Task, run_tasks; from engine_tasks import secrets_seen\n"
         "if __name__ == '__main__':\n"
         "    limits = Limits(10**8, 20)\n"
         "    print([each.value for each in run_tasks(secrets_seen, [Task('', None)], workers=1, limits=limits)])"
@@ -79,3 +80,20 @@ def test_abandoning_the_iterator_ends_the_children() -> None:
     next(outcomes)
     outcomes.close()
     assert active_children() == []
+
+
+def test_killing_the_parent_ends_a_child_in_an_endless_loop(tmp_path: Path) -> None:
+    place = tmp_path / "second"
+    script = (
+        "from pipeline.engines import Limits, Task, run_tasks; from engine_tasks import note_then_hang_in_the_second\n"
+        "if __name__ == '__main__':\n"
+        f"    tasks, limits = [Task('', {str(place)!r})], Limits(10**8, 99)\n"
+        "    list(run_tasks(note_then_hang_in_the_second, tasks, workers=1, limits=limits))"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
+    with subprocess.Popen([sys.executable, "-c", script], env=environment) as driver:
+        wait_until(place.exists)
+        child = int(place.read_text(encoding="utf-8"))
+        assert runs(child)
+        driver.send_signal(signal.SIGKILL)
+        wait_until(lambda: not runs(child))
