@@ -84,7 +84,7 @@ def _dense_logits(folder: Path, sizes: TextSizes) -> "tuple[torch.Tensor, ...] |
     """Keep what the model of the last experiment answers to the evaluation text, where that is little."""
     from pruning.evaluation.scoring import kept_logits
 
-    return kept_logits(_dense_model(folder), _text(folder, "evaluation", sizes).windows)
+    return kept_logits(dense_model(folder), _text(folder, "evaluation", sizes).windows)
 
 
 def _pruned(dense: "PreTrainedModel", experiment: Experiment) -> tuple["PreTrainedModel", str]:
