@@ -56,7 +56,7 @@ def kl_frame(store: Store, analysis: str) -> Any:
 
 
 def proxy(rho: float | None, low: float | None, high: float | None, score: str = "bi", **changes: Any) -> ProxyRow:
-    return replace(ProxyRow(None, "layer", score, "kl", rho, low, high, 40, 5), **changes)
+    return replace(ProxyRow(None, None, "layer", score, "kl", rho, low, high, 40, 5), **changes)
 
 
 def test_the_table_of_scores_is_sorted_within_its_part(full: Built) -> None:
