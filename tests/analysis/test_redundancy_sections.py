@@ -304,6 +304,15 @@ def test_only_the_newest_comparison_counts(analysed: Store) -> None:
     assert len(analysed.fetch(PROXIES)) == 1
 
 
+def test_a_copy_in_another_revision_has_no_ablation_beside_it(empty_store: Store) -> None:
+    row = {"measure": "kl", "value": 0.5, "unit": "nats per token", "target": "mlp", "layer": 0, "n": 4}
+    copy = {**row, "component": "mlp of layer 0 by 1", "other_layer": 1}
+    synthetic.insert_analysis(empty_store, PRUNE_RUN, "m", "ablation", [{**row, "component": "layer 0 mlp"}], "rev1")
+    synthetic.insert_analysis(empty_store, PRUNE_RUN, "m", "replacement", [copy], "rev2")
+    [found] = empty_store.fetch(REPLACEMENT)
+    assert (found.kl, found.ablation_kl, found.difference) == (0.5, None, None)
+
+
 def test_runs_that_analysed_or_compared_are_listed(empty_store: Store) -> None:
     runs = [f"2026110{day}T000000.000000-aaaaaa" for day in range(1, 4)]
     entries = full_runs(runs)

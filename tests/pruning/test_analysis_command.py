@@ -238,6 +238,12 @@ def test_named_queries_on_a_store_whose_answers_are_known(
     assert len(lines) == 1 + len(wanted)
 
 
+def test_a_replacement_in_another_revision_is_not_compared(answered: Path) -> None:
+    with Store.open(answered) as store:
+        store.connection.execute("UPDATE redundancy SET revision = '2' WHERE analysis = 'ablation'")
+        assert store.fetch(NAMED_QUERIES["replacement_minus_ablation"].query) == []
+
+
 def test_a_query_that_nobody_knows(answered: Path) -> None:
     with pytest.raises(UsageError, match="Did you mean rank_by_target"):
         query_command("rank_by_targets", None, load_settings({"store": str(answered)}), PlainProgress())
