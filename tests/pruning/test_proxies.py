@@ -1,16 +1,15 @@
 """Cheap scores against damage, from rows of the store: the right rows, turned the right way, nothing else."""
 
 from collections.abc import Iterator
-from dataclasses import fields
 from itertools import product
 from typing import Any
 
 import pytest
 from scipy.stats import rankdata
 
-from pruning.analyses.proxies import DAMAGES, SCORES, TARGETS, TRUTHS, compare_proxies
+from pruning.analyses.proxies import TARGETS, TRUTHS, compare_proxies
 from pruning.analyses.scores import CHEAP_SCORES
-from store import Query, Store
+from store import Store
 from store.records import AnalysisRecord, ProxyRecord, RedundancyRecord, SourceName
 from tests.pruning.test_rank_correlation import spearman
 
@@ -235,12 +234,6 @@ def test_the_records_go_into_the_store(store: Store) -> None:
     assert store.rows("SELECT model_id, spearman FROM current_proxies ORDER BY 1 NULLS LAST") == [
         ("m", None), (None, None),
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize("query", [SCORES, DAMAGES], ids=lambda query: query.path.stem)
-def test_a_query_gives_the_columns_of_its_row(query: Query[Any], store: Store) -> None:
-    described = store.rows(f"DESCRIBE {query.sql()}")
-    assert [row[0] for row in described] == [field.name for field in fields(query.row)]
 
 
 def test_every_score_has_a_name_and_rows_of_its_own() -> None:
