@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Whether what is taken of a matrix is counted along its outputs or its inputs.
 Side = Literal["outputs", "inputs"]
+_SEVERAL = {("query", "key", "value"): "fused", ("gate", "up"): "gate_up"}
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,17 @@ def logical_matrices(layer: LayerParts, index: int) -> list[LogicalMatrix]:
         for matrix in layer.matrices
         for each in known.get(matrix, [_whole(last_name(matrix.path), layer, index, matrix)])
     ]
+
+
+def stored_roles(layer: LayerParts, index: int) -> dict[Projection, str]:
+    """Return what every prunable matrix of the layer with this index is for, as it is stored, in their order.
+
+    One that holds query, key and value is `fused`, one that holds gate and up is `gate_up`.
+    """
+    held: dict[Projection, list[str]] = {}
+    for each in logical_matrices(layer, index):
+        held.setdefault(each.matrix, []).append(each.role)
+    return {matrix: _SEVERAL.get(tuple(roles), roles[0]) for matrix, roles in held.items()}
 
 
 def head_matrices(layer: LayerParts, index: int, attention: AttentionParts) -> Iterator[LogicalMatrix]:
