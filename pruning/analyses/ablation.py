@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 
 from pipeline.errors import UsageError
 from pruning.analyses.damage import Change, damage_pieces
 from pruning.analyses.records import Analysis, Piece, Subject
+from pruning.errors import UnsupportedModelError
 from pruning.evaluation.damage import DAMAGE_UNITS
 from pruning.redundancy.regions import Regions
 from pruning.redundancy.swap import zeroed
@@ -39,10 +41,20 @@ def _parts(subject: Subject, target: str) -> list[Change]:
     layers = range(len(subject.adapter.layers))
     if target != HEAD:
         return [_part(subject, layer, target) for layer in layers]
-    parts = []
-    for layer in layers:
-        parts += [_part(subject, layer, HEAD, head) for head in range(heads_of(subject.adapter.layers[layer]))]
-    return parts
+    return [part for layer in layers for part in _heads(subject, layer)]
+
+
+def _heads(subject: Subject, layer: int) -> list[Change]:
+    """Return the heads of a layer, one by one; where they cannot be told, one part that is refused in its turn."""
+    try:
+        heads = heads_of(subject.adapter.layers[layer])
+    except UnsupportedModelError as error:
+        return [Change(f"layer {layer} heads", HEAD, layer, layer, partial(_refuse, error))]
+    return [_part(subject, layer, HEAD, head) for head in range(heads)]
+
+
+def _refuse(error: UnsupportedModelError) -> AbstractContextManager[None]:
+    raise error
 
 
 def _part(subject: Subject, layer: int, target: str, head: int | None = None) -> Change:

@@ -1,19 +1,23 @@
 """What makes two analyses the same: everything that their numbers depend on, and no commit or date."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
+from pruning.adapters.parts import Adapter
 from pruning.analyses.configurations import Step
 from pruning.analyses.options import options_json
-from pruning.analyses.records import Reads
+from pruning.analyses.records import Reads, Subject
 from pruning.texts.records import Text
 from store.provenance import HASH_BYTES, content_hash
 from store.records import SourceName
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,20 @@ class Order:
     def options(self) -> str:
         """Return all options as JSON."""
         return options_json(self.step.options)
+
+    def subject(
+        self, model: "PreTrainedModel", adapter: Adapter, text: Text | None, finished: Collection[str]
+    ) -> Subject:
+        """Return a model with the text that the analysis reads, and what is measured of it."""
+        windows, reads = text.windows if text else (), self.step.analysis.reads
+        return Subject(
+            model,
+            adapter,
+            calibration=windows if reads == "calibration" else (),
+            evaluation=windows if reads == "evaluation" else (),
+            seed=self.specification.seed,
+            finished=frozenset(finished),
+        )
 
     @property
     def title(self) -> str:

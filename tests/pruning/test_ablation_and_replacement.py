@@ -161,6 +161,19 @@ def test_a_target_that_only_some_layers_have_is_refused_in_the_others(windows: W
     ]
 
 
+def test_heads_that_a_layer_has_not_are_refused_and_the_others_measured(windows: Windows) -> None:
+    model = build_tiny("llama")
+    few = tuple(tuple(token % 99 for token in window[:8]) for window in windows[:2])
+    adapter = inspect(model)
+    stack = replace(adapter.main, layers=(replace(adapter.layers[0], attentions=()), adapter.layers[1]))
+    subject = Subject(model, replace(adapter, stacks=(stack,), main=stack), (), few)
+    pieces = [*ABLATION.measure(subject, AblationOptions(targets=("head",), measures=("kl",)))]
+    assert [piece.component for piece in pieces] == ["layer 0 heads", *(f"layer 1 head {head}" for head in range(4))]
+    assert [piece.refusal for piece in pieces] == [
+        "model.layers.0: looked for one self-attention; found 0", None, None, None, None
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["bert", "t5", "vit", "albert"])
 def test_models_without_a_next_token_are_refused_before_the_first_piece(name: str) -> None:
     model = build_tiny(name)
@@ -169,7 +182,7 @@ def test_models_without_a_next_token_are_refused_before_the_first_piece(name: st
         ABLATION.measure(subject, AblationOptions(targets=("mlp",))),
         REPLACEMENT.measure(subject, ReplacementOptions(targets=("mlp",))),
     ):
-        with pytest.raises((UnsupportedModelError, UsageError)):
+        with pytest.raises(UnsupportedModelError):
             next(pieces)
 
 
