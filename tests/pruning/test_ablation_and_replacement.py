@@ -95,14 +95,17 @@ def test_a_planted_copy_costs_exactly_nothing(model: Any, windows: Windows, targ
 
 def test_replacing_equals_a_model_that_was_copied(model: Any, windows: Windows) -> None:
     path = [layer.path for layer in inspect(model).layers]
-    options = ReplacementOptions(targets=("layer",), mapping="all-by:2", measures=("loss_increase",))
-    (piece,) = REPLACEMENT.measure(subject_of(model, windows), options)
-    (found,) = piece.findings
-    assert (found.component, found.layer, found.other_layer) == ("layer of all layers by 2", None, 2)
-    shared = copy.deepcopy(model)
-    for index in (0, 1, 3):
-        shared.get_submodule(path[index]).load_state_dict(model.get_submodule(path[2]).state_dict())
-    assert found.value == pytest.approx(mean_loss(shared, windows) - mean_loss(model, windows), abs=1e-5)
+    options = ReplacementOptions(targets=("layer",), mapping="all-by-one", measures=("loss_increase",))
+    pieces = [*REPLACEMENT.measure(subject_of(model, windows), options)]
+    dense = mean_loss(model, windows)
+    for source, piece in enumerate(pieces):
+        (found,) = piece.findings
+        assert (found.component, found.layer, found.other_layer) == (f"layer of all layers by {source}", None, source)
+        shared = copy.deepcopy(model)
+        for index in {0, 1, 2, 3} - {source}:
+            shared.get_submodule(path[index]).load_state_dict(model.get_submodule(path[source]).state_dict())
+        assert found.value == pytest.approx(mean_loss(shared, windows) - dense, abs=1e-5)
+    assert len(pieces) == 4
 
 
 def test_near_pairs_come_first_and_finished_ones_cost_nothing(windows: Windows, dense_models: dict[str, Any]) -> None:
