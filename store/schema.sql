@@ -257,7 +257,7 @@ CREATE TABLE analyses (
     analysis     VARCHAR NOT NULL, -- such as rank
     version      INTEGER NOT NULL, -- version of the analysis
     text_hash    VARCHAR,          -- hash of the text that it read; NULL = weights alone
-    settings     VARCHAR NOT NULL, -- JSON of the options that change a number, keys sorted
+    settings     VARCHAR NOT NULL, -- JSON of the options that change a number, keys sorted; of a file the hash of its content
     options      VARCHAR NOT NULL, -- JSON of all options, those that choose components too: what was asked for
     seed         INTEGER NOT NULL, -- seed of what is drawn, the calibration text too; 0 where nothing is
     device       VARCHAR NOT NULL, -- such as cpu

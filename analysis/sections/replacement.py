@@ -10,7 +10,7 @@ from analysis.document import Block, Bullets, Code, Column, Inline, Picture, Str
 from analysis.figures.redundancy import LEAST_KL
 from analysis.numbers import count_of, decimal, percent, range_of
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.damage import SHOWN_MODELS
+from analysis.sections.damage import SHOWN_MODELS, which_models
 from pictures.heatmaps import draw_layer_heatmaps
 from store import Query
 
@@ -134,7 +134,7 @@ def _pictures(rows: list[ReplacementRow]) -> list[Picture]:
     if not shown:
         return []
     values = [cell.value for cell in _cells(shown)]
-    which = f"the first {SHOWN_MODELS} of {len(models)} models by name; " if len(models) > SHOWN_MODELS else ""
+    which = which_models(models)
     caption = (
         "Logarithm to base 10 of the KL divergence from the dense model, nats per token, less than "
         f"{LEAST_KL:g} shown as that; one scale for all parts and models; grey: not measured; {which}"

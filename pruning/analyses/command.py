@@ -147,17 +147,8 @@ def _loaded(work: _Work) -> "tuple[PreTrainedModel, Adapter]":
 
 
 def _subject(session: _Session, order: Order, model: "PreTrainedModel", adapter: "Adapter") -> Subject:
-    reads = order.step.analysis.reads
-    text = session.work.texts.get(reads)
-    windows = text.windows if text else ()
-    return Subject(
-        model,
-        adapter,
-        calibration=windows if reads == "calibration" else (),
-        evaluation=windows if reads == "evaluation" else (),
-        seed=order.specification.seed,
-        finished=frozenset(finished_components(session.store, [order.key])[order.key]),
-    )
+    finished = finished_components(session.store, [order.key])[order.key]
+    return order.subject(model, adapter, session.work.texts.get(order.step.analysis.reads), finished)
 
 
 def _run_one(session: _Session, order: Order, subject: Subject, limit: Time, track: Track) -> None:

@@ -6,13 +6,15 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError, unknown_name
-from pruning.adapters.parts import LayerParts, Projection
+from pruning.adapters.parts import Projection
 from pruning.analyses.records import Analysis, Finding, Piece, Subject
 from pruning.calibration.layerwise import show_layer_by_layer
 from pruning.errors import UnsupportedModelError
 from pruning.finite import check_finite
 from pruning.redundancy.factor_starts import STARTS, Target
 from pruning.redundancy.factor_training import OBJECTIVES, loss_curve
+from pruning.redundancy.roles import stored_roles
+from pruning.redundancy.states import check_states
 from pruning.removal.factors import factor_rank
 from pruning.removal.moments import MomentRoot
 from pruning.removal.records import PruningRequest
@@ -55,6 +57,7 @@ class _Chosen:
 def measure_starts(subject: Subject, options: LowRankStartOptions) -> Iterator[Piece]:
     """Yield a piece a matrix and start, layer by layer; a layer's inputs are seen just before they are used."""
     _check(options)
+    check_states(subject.adapter, LOW_RANK_START.name)
     if not subject.calibration:
         raise UnsupportedModelError("low-rank-start needs calibration text in the model's vocabulary; there is none")
     chosen = [each for each in _chosen(subject, options) if set(_missing(subject, options, each))]
@@ -79,9 +82,9 @@ def _chosen(subject: Subject, options: LowRankStartOptions) -> list[_Chosen]:
     """Return the chosen matrices of the main stack in their order. Raises `UsageError` for a pattern of none."""
     layers = subject.adapter.layers
     every = [
-        _Chosen(index, role_of(layer, matrix), matrix, factor_rank(matrix, options.ratio))
+        _Chosen(index, role, matrix, factor_rank(matrix, options.ratio))
         for index, layer in enumerate(layers)
-        for matrix in layer.matrices
+        for matrix, role in stored_roles(layer, index).items()
     ]
     for pattern in options.matrices:
         if not any(fnmatchcase(each.matrix.key, pattern) for each in every):
@@ -93,19 +96,6 @@ def _chosen(subject: Subject, options: LowRankStartOptions) -> list[_Chosen]:
         if each.layer == len(layers) // 2:
             first.setdefault(each.role, each)
     return [*first.values()]
-
-
-def role_of(layer: LayerParts, matrix: Projection) -> str:
-    """Return what a matrix is in its layer; where that is not known, the last part of its name."""
-    roles: dict[Projection, str] = {}
-    for attention in layer.attentions:
-        roles |= dict(zip(attention.inputs, attention.roles, strict=True)) | {attention.output: "output"}
-    if layer.mlp is not None:
-        roles |= {layer.mlp.up: "gate_up" if layer.mlp.fused else "up", layer.mlp.down: "down"}
-        if layer.mlp.gate is not None and not layer.mlp.fused:
-            roles[layer.mlp.gate] = "gate"
-    last = matrix.path.rpartition(".")[2] if matrix.expert is None else matrix.parameter
-    return roles.get(matrix, last)
 
 
 def _missing(subject: Subject, options: LowRankStartOptions, chosen: _Chosen) -> Iterator[str]:

@@ -43,6 +43,7 @@ def test_values_are_taken_by_type_and_lists_become_tuples() -> None:
         ({"refuses": 1}, "option toy.refuses: expected bool"),
         ({"words": "a"}, "option toy.words: expected tuple"),
         ({"words": [1]}, "option toy.words: expected tuple"),
+        ({"words": ["a", "b", "a"]}, "option toy.words: expected each once, got a, b, a"),
         ({"offset": float("nan")}, "finite"),
     ],
 )
