@@ -117,7 +117,7 @@ def test_the_rank_of_the_difference_is_zero(model: Any) -> None:
 
 
 def test_neurons_are_matched_under_the_planted_order(model: Any) -> None:
-    found = [*findings(model, "neuron-matching", pairs="all")]
+    found = [*findings(model, "neuron-matching", mapping="all-pairs")]
     for pair, shares in by_layers(iter(found), "mlp").items():
         assert (shares["share_before"] > 0.9) == (pair == COPIES)
         assert (shares["share_after"] == 1) == ({*pair} <= {*ALIKE})
