@@ -35,6 +35,14 @@ class NeuronMatchingOptions:
     assignment: str = "hungarian"
     evaluate: bool = True
 
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for an unknown choice of pairs or assignment, and for layers by themselves."""
+        if self.pairs not in (NEXT, ALL, APART):
+            raise unknown_name("choice of pairs", self.pairs, (NEXT, ALL, APART))
+        if self.displacement < 1:
+            raise UsageError(f"displacement: expected 1 layer or more, got {self.displacement}")
+        assignment(self.assignment)
+
 
 @dataclass(frozen=True)
 class _Pair:
@@ -70,18 +78,13 @@ class _Pair:
 
 
 def layer_pairs(options: NeuronMatchingOptions, layers: int) -> list[tuple[int, int]]:
-    """Return the pairs i < j that are asked for, near ones first. Raises `UsageError`."""
-    if options.pairs not in (NEXT, ALL, APART):
-        raise unknown_name("choice of pairs", options.pairs, (NEXT, ALL, APART))
-    if options.displacement < 1:
-        raise UsageError(f"displacement: expected 1 layer or more, got {options.displacement}")
+    """Return the pairs i < j that are asked for, near ones first."""
     apart = {NEXT: range(1, 2), ALL: range(1, layers), APART: range(options.displacement, options.displacement + 1)}
     return [(first, first + step) for step in apart[options.pairs] for first in range(layers - step)]
 
 
 def measure_matching(subject: Subject, options: NeuronMatchingOptions) -> Iterator[Piece]:
     """Yield a piece a pair; one whose MLPs cannot be compared says why."""
-    assignment(options.assignment)
     pairs = [_Pair(subject, *each) for each in layer_pairs(options, len(subject.adapter.layers))]
     _check_some(subject, pairs)
     left = [pair for pair in pairs if pair.component not in subject.finished]

@@ -19,6 +19,7 @@ from pruning.analyses import ANALYSES, Subject, configurations
 from pruning.analyses.answers import NAMED_QUERIES, analyses_command, query_command
 from pruning.analyses.command import AnalyseOrder, analyse_command
 from pruning.analyses.export import FINDINGS
+from pruning.analyses.proxies import DAMAGES, SCORES
 from pruning.analyses.storing import ENDINGS, FINISHED
 from pruning.models import resolve
 from store import Query, Store
@@ -28,7 +29,7 @@ from tests.pruning.toy_analyses import SEEING, TOY, ToyOptions, measure_toy
 DRIVER = Path(__file__).with_name("analysis_driver.py")
 MEASURED = "SELECT * EXCLUDE (run_id) FROM redundancy ORDER BY ALL"
 ENDS = "SELECT analysis, options, status, detail FROM current_analyses ORDER BY ALL"
-QUERIES = [ENDINGS, FINISHED, FINDINGS, *(named.query for named in NAMED_QUERIES)]
+QUERIES = [ENDINGS, FINISHED, FINDINGS, SCORES, DAMAGES, *(named.query for named in NAMED_QUERIES)]
 DUCKDB_TYPES = {int: {"BIGINT", "INTEGER"}, float: {"DOUBLE"}}
 
 

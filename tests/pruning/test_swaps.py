@@ -240,5 +240,5 @@ def test_what_is_no_mapping_is_refused(mapping: str) -> None:
 
 
 def test_one_layer_has_no_pairs() -> None:
-    with pytest.raises(UsageError, match="two different layers"):
+    with pytest.raises(UnsupportedModelError, match="two different layers; the main stack has 1"):
         replacements("all-pairs", 1)
