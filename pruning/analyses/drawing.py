@@ -38,7 +38,8 @@ def pictures_of(analysis: str, rows: Sequence[Any]) -> dict[str, bytes]:
 def _pictures(drawing: Drawing, rows: Sequence[Any]) -> Iterator[tuple[str, bytes]]:
     drawn = [row for row in rows if not drawing.measures or row.measure in drawing.measures]
     for name in dict.fromkeys(_picture_of(row) for row in drawn):
-        mine = [row for row in drawn if _picture_of(row) == name]
+        found = [row for row in drawn if _picture_of(row) == name]
+        mine = sorted(found, key=lambda row: row.measure.endswith("_after"))  # before comes first
         cells = drawing.cells(mine)
         if cells:
             title = f"{mine[0].model_id}, {mine[0].analysis}: {name}"
