@@ -102,7 +102,9 @@ def test_small_damage_has_a_bar_beside_a_great_one() -> None:
     frame = pandas.DataFrame([("p", 0, "mlp", 12.0), ("p", 1, "mlp", 0.02)], columns=["panel", "group", "bar", "value"])
     figure = draw_bars(frame, "t", group_label="layer", value_label="v", logarithmic=True)
     [axes] = figure.axes
-    great, small = (axes.transData.transform((0, bar.get_height()))[1] for bar in axes.patches)
+    great, small = (
+        axes.transData.transform((0, bar.get_height()))[1] for bar in axes.patches if isinstance(bar, Rectangle)
+    )
     nothing = axes.transData.transform((0, 0))[1]
     assert small - nothing > (great - nothing) / 4
 
