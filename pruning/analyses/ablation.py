@@ -10,6 +10,7 @@ from pruning.analyses.damage import Change, damage_pieces
 from pruning.analyses.records import Analysis, Piece, Subject
 from pruning.errors import UnsupportedModelError
 from pruning.evaluation.damage import DAMAGE_UNITS
+from pruning.evaluation.wanted import check_measures
 from pruning.redundancy.regions import Regions
 from pruning.redundancy.swap import zeroed
 from pruning.redundancy.targets import HEAD, check_target, head_region, heads_of, zeroed_regions
@@ -23,14 +24,18 @@ class AblationOptions:
     measures: tuple[str, ...] = tuple(DAMAGE_UNITS)
     pairs: str | None = None
 
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for no target, and for no measure or an unknown one."""
+        if not self.targets:
+            raise UsageError("ablation: expected at least one target, got none")
+        check_measures(self.measures)
+
 
 def measure_ablation(subject: Subject, options: AblationOptions) -> Iterator[Piece]:
     """Yield the dense model, then for each target all layers in order, and of heads all heads of a layer.
 
     A part that a layer does not have is refused; so is one without which the loss is not finite.
     """
-    if not options.targets:
-        raise UsageError("ablation: expected at least one target, got none")
     for target in options.targets:
         check_target(subject.model, subject.adapter, target)
     parts = [part for target in options.targets for part in _parts(subject, target)]

@@ -15,6 +15,11 @@ class BlockOptions:
 
     distances: tuple[str, ...] = (ANGULAR_LAST.name, BLOCK_INFLUENCE.name, RELATIVE_MAGNITUDE.name)
 
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for an unknown distance."""
+        for name in self.distances:
+            DISTANCES[name]
+
 
 def measure_blocks(subject: Subject, options: BlockOptions) -> Iterator[Piece]:
     """Yield a piece a block of 1 to L-1 layers, the smallest blocks first."""

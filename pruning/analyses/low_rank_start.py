@@ -40,6 +40,18 @@ class LowRankStartOptions:
     learning_rate: float = 0.03
     objective: str = "activation"
 
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for options that cannot be meant."""
+        for what, names, known in (("start", self.starts, STARTS), ("objective", (self.objective,), OBJECTIVES)):
+            for name in names:
+                if name not in known:
+                    raise unknown_name(what, name, known)
+        if not (0 < self.ratio < 1 and self.steps >= 1 and self.learning_rate > 0):
+            raise UsageError(
+                "expected a ratio in (0, 1), 1 step or more and a learning rate above 0; got ratio "
+                f"{self.ratio:g}, {self.steps} steps, learning rate {self.learning_rate:g}"
+            )
+
 
 @dataclass(frozen=True)
 class _Chosen:
@@ -56,26 +68,12 @@ class _Chosen:
 
 def measure_starts(subject: Subject, options: LowRankStartOptions) -> Iterator[Piece]:
     """Yield a piece a matrix and start, layer by layer; a layer's inputs are seen just before they are used."""
-    _check(options)
     check_states(subject.adapter, LOW_RANK_START.name)
     if not subject.calibration:
         raise UnsupportedModelError("low-rank-start needs calibration text in the model's vocabulary; there is none")
     chosen = [each for each in _chosen(subject, options) if set(_missing(subject, options, each))]
     for layer in sorted({each.layer for each in chosen}):
         yield from _layer_pieces(subject, options, [each for each in chosen if each.layer == layer])
-
-
-def _check(options: LowRankStartOptions) -> None:
-    """Raise `UsageError` for options that cannot be meant."""
-    for what, names, known in (("start", options.starts, STARTS), ("objective", (options.objective,), OBJECTIVES)):
-        for name in names:
-            if name not in known:
-                raise unknown_name(what, name, known)
-    if not (0 < options.ratio < 1 and options.steps >= 1 and options.learning_rate > 0):
-        raise UsageError(
-            "expected a ratio in (0, 1), 1 step or more and a learning rate above 0; got ratio "
-            f"{options.ratio:g}, {options.steps} steps, learning rate {options.learning_rate:g}"
-        )
 
 
 def _chosen(subject: Subject, options: LowRankStartOptions) -> list[_Chosen]:

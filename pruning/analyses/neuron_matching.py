@@ -9,7 +9,7 @@ from pruning.analyses.records import Analysis, Finding, Piece, Subject
 from pruning.errors import UnsupportedModelError
 from pruning.evaluation.damage import DamageMeter
 from pruning.finite import check_finite
-from pruning.redundancy.mappings import layer_pairs
+from pruning.redundancy.mappings import check_mapping, layer_pairs
 from pruning.redundancy.matching import Alignment, align, assignment
 from pruning.redundancy.neurons import check_alike, matchable_mlp, neuron_matrix
 from pruning.redundancy.shared_neurons import merged_mlps, shared_weights
@@ -31,6 +31,11 @@ class NeuronMatchingOptions:
     threshold: float = 0.001
     assignment: str = "hungarian"
     evaluate: bool = True
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for an unknown mapping or assignment."""
+        check_mapping(self.mapping)
+        assignment(self.assignment)
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,6 @@ class _Pair:
 
 def measure_matching(subject: Subject, options: NeuronMatchingOptions) -> Iterator[Piece]:
     """Yield a piece a pair; one whose MLPs cannot be compared says why."""
-    assignment(options.assignment)
     pairs = [_Pair(subject, *each) for each in layer_pairs(options.mapping, len(subject.adapter.layers))]
     _check_some(subject)
     left = [pair for pair in pairs if pair.component not in subject.finished]

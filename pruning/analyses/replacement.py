@@ -8,7 +8,8 @@ from pipeline.errors import UsageError
 from pruning.analyses.damage import Change, damage_pieces
 from pruning.analyses.records import Analysis, Piece, Subject
 from pruning.evaluation.damage import DAMAGE_UNITS
-from pruning.redundancy.mappings import ALL_PAIRS, Replacement, replacements
+from pruning.evaluation.wanted import check_measures
+from pruning.redundancy.mappings import ALL_PAIRS, Replacement, check_mapping, replacements
 from pruning.redundancy.swap import copied, copies_of
 from pruning.redundancy.targets import HEAD, check_target
 
@@ -22,14 +23,19 @@ class ReplacementOptions:
     measures: tuple[str, ...] = tuple(DAMAGE_UNITS)
     pairs: str | None = None
 
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for targets, a mapping or measures that no model has."""
+        if not self.targets or HEAD in self.targets:
+            raise UsageError("replacement: expected targets other than head, such as attention or mlp")
+        check_mapping(self.mapping)
+        check_measures(self.measures)
+
 
 def measure_replacement(subject: Subject, options: ReplacementOptions) -> Iterator[Piece]:
     """Yield the dense model, then every replacement, near layers first and for all targets before the next pair.
 
     Two layers whose parts differ in shape are refused; so is a pair with which the loss is not finite.
     """
-    if not options.targets or HEAD in options.targets:
-        raise UsageError("replacement: expected targets other than head, such as attention or mlp")
     for target in options.targets:
         check_target(subject.model, subject.adapter, target)
     swaps = [

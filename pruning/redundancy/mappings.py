@@ -29,17 +29,17 @@ def replacements(mapping: str, layers: int) -> tuple[Replacement, ...]:
 
     `all-pairs`; `next`: layer i by i + 1; `previous`: i by i - 1; `displacement:D`: i by i + D; `row:I`: layer I by
     every other; `column:J`: every other layer by J; `all-by:J`: all others by J at once; `all-by-one`: that for all J,
-    in order of J. Raises `UsageError` for another name, for a layer that is not there and for a layer by itself, and
-    `UnsupportedModelError` for fewer than two layers.
+    in order of J. Raises as `check_mapping`, `UsageError` for a layer that is not there, and `UnsupportedModelError`
+    for a stack of one layer.
     """
     name, number = _parsed(mapping)
     if layers < 2:
-        raise UnsupportedModelError(f"mapping {mapping!r} needs two different layers; the main stack has {layers}")
+        raise UnsupportedModelError(
+            f"mapping {mapping!r}: looked for two different layers; the main stack has {layers}"
+        )
     lowest, highest = (1 - layers, layers - 1) if name == "displacement" else (0, layers - 1)
     if name in _NUMBERED and not lowest <= number <= highest:
         raise UsageError(f"mapping {mapping!r}: expected a number from {lowest} to {highest}, got {number}")
-    if name == "displacement" and number == 0:
-        raise UsageError(f"mapping {mapping!r}: expected two different layers, got each layer by itself")
     if name == "all-by":
         return (_all_by(number, layers),)
     if name == "all-by-one":
@@ -62,6 +62,11 @@ def layer_pairs(mapping: str, layers: int) -> tuple[tuple[int, int], ...]:
     return tuple(sorted(pairs, key=lambda pair: (pair[1] - pair[0], pair)))
 
 
+def check_mapping(mapping: str) -> None:
+    """Raise `UsageError` for what is no mapping of any stack: another name, and layers by themselves."""
+    _parsed(mapping)
+
+
 def _belongs(layer: int, source: int, name: str, number: int) -> bool:
     """Return whether a mapping of pairs, with its number, replaces a layer by a source."""
     if name == ALL_PAIRS:
@@ -78,7 +83,10 @@ def _parsed(mapping: str) -> tuple[str, int]:
     if (match["number"] is not None) != (name in _NUMBERED):
         form = _FORMS[_NAMES.index(name)]
         raise UsageError(f"mapping: expected {form}, got {mapping!r}")
-    return name, int(match["number"] or 0)
+    number = int(match["number"] or 0)
+    if name == "displacement" and number == 0:
+        raise UsageError(f"mapping {mapping!r}: expected two different layers, got each layer as its own source")
+    return name, number
 
 
 def _all_by(source: int, layers: int) -> Replacement:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from matplotlib.colors import SymLogNorm
 from pandas import DataFrame
 
 from analysis.document import Bullets, Paragraph, Picture, Table
@@ -148,7 +149,9 @@ def test_both_measures_of_an_ablation_stand_in_one_row(full: Built) -> None:
 
 def test_damage_of_zero_is_drawn_at_the_edge_of_a_logarithmic_axis(full: Built) -> None:
     [picture] = blocks(full.store, "ablation", Picture)
-    assert "less than 0.0001 drawn at the edge" in picture.caption
+    clipped = sum(row.kl < LEAST_KL for row in picture.rows)
+    assert clipped > 0
+    assert f"{clipped} of {len(picture.rows)} parts with less than 0.0001 drawn there, at the edge" in picture.caption
     figure = draw_ablation(DataFrame(picture.rows), "title")
     lowest = [DataFrame(line.get_xydata())[1].min() for panel in figure.axes for line in panel.lines]
     assert len(lowest) == 3 * len(MODELS)
@@ -215,6 +218,7 @@ def test_pictures_of_copies_share_one_scale_with_ablations_on_the_diagonal(full:
         assert isinstance(picture.draw, partial)
         assert picture.draw.keywords["limits"] == limits
         drawn = picture.draw(DataFrame(picture.rows))
+        assert all(isinstance(image.norm, SymLogNorm) for axes in drawn.axes for image in axes.images)
         assert {image.get_clim() for axes in drawn.axes for image in axes.images} == {limits}
     for cell in every:
         position = REFERENCES.index(cell.panel)
@@ -224,8 +228,7 @@ def test_pictures_of_copies_share_one_scale_with_ablations_on_the_diagonal(full:
             if on_diagonal
             else synthetic.replacement_kl(position, cell.target, cell.row, cell.column)
         )
-        assert cell.kl == damage
-        assert 10**cell.value == pytest.approx(max(damage, LEAST_KL))
+        assert cell.value == damage
 
 
 def test_the_matrix_of_states_is_whole_and_symmetric(full: Built) -> None:

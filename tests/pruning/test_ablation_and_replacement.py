@@ -191,21 +191,27 @@ def test_models_without_a_next_token_are_refused_before_the_first_piece(name: st
 
 def test_wrong_options_are_refused_before_the_model_runs(dense_models: dict[str, Any]) -> None:
     subject = subject_of(dense_models["llama"], ())
-    for ablation in (
-        AblationOptions(targets=("mpl",)),
-        AblationOptions(targets=()),
-        AblationOptions(measures=("los",)),
-        AblationOptions(targets=("head+mlp",)),
-    ):
+    for ablation in (AblationOptions(targets=("mpl",)), AblationOptions(targets=("head+mlp",))):
         with pytest.raises(UsageError):
             next(ABLATION.measure(subject, ablation))
-    for replacement in (
-        ReplacementOptions(targets=("head",)),
-        ReplacementOptions(mapping="row:4"),
-        ReplacementOptions(measures=()),
-    ):
-        with pytest.raises(UsageError):
-            next(REPLACEMENT.measure(subject, replacement))
+    with pytest.raises(UsageError):
+        next(REPLACEMENT.measure(subject, ReplacementOptions(mapping="row:4")))
+
+
+@pytest.mark.parametrize(
+    ("options", "values"),
+    [
+        (AblationOptions, {"targets": ()}),
+        (AblationOptions, {"measures": ("los",)}),
+        (ReplacementOptions, {"targets": ("head",)}),
+        (ReplacementOptions, {"mapping": "nxt"}),
+        (ReplacementOptions, {"mapping": "displacement:0"}),
+        (ReplacementOptions, {"measures": ()}),
+    ],
+)
+def test_options_that_fit_no_model_are_refused_before_any_is_loaded(options: Any, values: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        options(**values)
 
 
 def test_pair_accuracy_of_a_reference_model() -> None:

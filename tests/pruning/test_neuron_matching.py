@@ -251,23 +251,20 @@ def test_without_text_the_weights_are_compared_and_finished_pairs_left_out(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (NeuronMatchingOptions(mapping="nxt"), "unknown mapping 'nxt'. Did you mean next"),
-        (NeuronMatchingOptions(mapping="displacement:9"), "expected a number from -3 to 3, got 9"),
-        (NeuronMatchingOptions(assignment="best"), "unknown assignment 'best'"),
+        ({"mapping": "nxt"}, "unknown mapping 'nxt'. Did you mean next"),
+        ({"assignment": "best"}, "unknown assignment 'best'"),
     ],
 )
-def test_options_that_cannot_be_meant(
-    dense_models: dict[str, Any], options: NeuronMatchingOptions, message: str
-) -> None:
+def test_options_that_cannot_be_meant(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        next(measure_matching(subject_of(dense_models["llama"]), options))
+        NeuronMatchingOptions(**options)
 
 
 def test_what_does_not_fit_says_why(build_model: Callable[..., Any]) -> None:
     with pytest.raises(UnsupportedModelError, match="is a mixture of"):
         next(measure_matching(subject_of(build_tiny("mixtral")), NeuronMatchingOptions()))
     model = build_model("llama")
-    with pytest.raises(UnsupportedModelError, match="needs two different layers; the main stack has 1"):
+    with pytest.raises(UnsupportedModelError, match="looked for two different layers; the main stack has 1"):
         next(measure_matching(subject_of(build_model("llama", num_hidden_layers=1)), NeuronMatchingOptions()))
     mlp = model.model.layers[1].mlp
     for name in ("gate_proj", "up_proj"):
@@ -284,6 +281,8 @@ def test_what_does_not_fit_says_why(build_model: Callable[..., Any]) -> None:
 def test_it_is_listed_and_its_options_that_change_numbers_are_known() -> None:
     found = ANALYSES["neuron-matching"]
     assert dict(found.fixed_values(found.options())) == {
-        "threshold": 0.001, "assignment": "hungarian", "evaluate": True
-    }  # fmt: skip
+        "threshold": 0.001,
+        "assignment": "hungarian",
+        "evaluate": True,
+    }
     assert not found.drawn
