@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from pictures.style import COLORS, LINES, MARKERS, Frame, facets, heading, label
+from pictures.style import COLORS, LINEAR_UP_TO, LINES, MARKERS, Frame, facets, heading, label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,11 +33,11 @@ def draw_curves(
     return figure
 
 
-def draw_bars(frame: Frame, title: str, *, group_label: str, value_label: str) -> "Figure":
+def draw_bars(frame: Frame, title: str, *, group_label: str, value_label: str, logarithmic: bool = False) -> "Figure":
     """Bars: a panel each value of `panel`, a group of bars each `group`, a colour each `bar`.
 
     Columns panel, group, bar, value. Groups that are whole numbers stand in order. A bar that is given twice shows the
-    mean, one without a value is left out.
+    mean, one without a value is left out. `logarithmic`: the vertical axis is, beyond a thousandth on both sides of 0.
     """
     panels, bars = (list(dict.fromkeys(frame[column])) for column in ("panel", "bar"))
     figure, axes = facets(len(panels), 5.2, 3.4, sharey=True)
@@ -55,6 +55,9 @@ def draw_bars(frame: Frame, title: str, *, group_label: str, value_label: str) -
         panel.set_title(label(str(name)))
         panel.set(xlabel=group_label, ylabel=value_label)
         panel.grid(visible=False, axis="x")
+        if logarithmic:
+            panel.set_yscale("symlog", linthresh=LINEAR_UP_TO)
+            panel.yaxis.set_major_formatter("{x:g}")
     _legend(figure, len(bars))
     heading(figure, title)
     return figure

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from pictures.style import Frame, facets, heading, label
+from pictures.style import LINEAR_UP_TO, Frame, facets, heading, label
+from pipeline.text import short_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,7 @@ def draw_layer_heatmaps(
     Whole numbers as rows or columns stand in order with their gaps, anything else in the order in which it comes. A
     cell without a value, or with NaN, is grey. `shared`: one scale of colours for all panels, so that they compare;
     otherwise each has its own. `limits` are the ends of a shared scale, so that several pictures compare.
-    `logarithmic`: it is, beyond a hundredth on both sides of 0, for damage. A cell that is given twice shows the mean.
+    `logarithmic`: it is, beyond a thousandth on both sides of 0, for damage. A cell that is given twice shows the mean.
     """
     panels = list(dict.fromkeys(frame["panel"]))
     tables = [_table(frame[frame["panel"] == panel]) for panel in panels]
@@ -75,7 +76,7 @@ def _scale(limits: tuple[float, float], *, logarithmic: bool) -> "Normalize":
     from matplotlib.colors import Normalize, SymLogNorm
 
     low, high = limits
-    return SymLogNorm(0.01, vmin=low, vmax=high) if logarithmic and low < high else Normalize(low, high)
+    return SymLogNorm(LINEAR_UP_TO, vmin=low, vmax=high) if logarithmic and low < high else Normalize(low, high)
 
 
 def _heatmap(panel: "Axes", table: Frame, scale: "Normalize") -> Any:
@@ -108,9 +109,13 @@ def _numbers(panel: "Axes", cells: Any, scale: "Normalize") -> None:
     for (row, column), value in ((place, cells[place]) for place in _places(cells)):
         bright = places[row, column] > 0.5
         panel.text(
-            column, row, f"{value:.2g}", fontsize=size, color="black" if bright else "white",
+            column, row, _number(value), fontsize=size, color="black" if bright else "white",
             horizontalalignment="center", verticalalignment="center",
         )  # fmt: skip
+
+
+def _number(value: float) -> str:
+    return short_count(value) if value >= 1000 else f"{value:.2g}"
 
 
 def _places(cells: Any) -> list[tuple[int, int]]:

@@ -23,6 +23,8 @@ LINES = ("-", "--", ":", "-.")  # once around the colours
 LONGEST_LABEL = 30
 FACET_COLUMNS = 3
 OTHER = "other"
+# A logarithmic scale of damage is linear up to this on both sides of 0, where nothing and next to nothing look alike.
+LINEAR_UP_TO = 1e-3
 
 # A pandas.DataFrame. pandas annotates most results as unions that no call below would pass.
 Frame = Any

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.engines import ran_out_of_memory
 from pipeline.errors import UsageError
 from pruning.errors import UnsupportedModelError
 from pruning.json_file import read_object
@@ -145,13 +146,14 @@ def _takes(found: "type[PreTrainedModel]", config: "PreTrainedConfig") -> bool:
 def _guarded(failed: str) -> Iterator[None]:
     """Turn whatever transformers raises into `UnsupportedModelError`; `failed` says what it could not do.
 
-    The guarded boundary: broken files and several hundred third-party constructors can raise anything.
+    Want of memory stays what it is: it says nothing of the model. The boundary is guarded, because broken files and
+    several hundred third-party constructors can raise anything.
     """
     try:
         yield
-    except MemoryError:
-        raise
     except Exception as error:  # the boundary
+        if ran_out_of_memory(error):
+            raise
         why = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise UnsupportedModelError(f"{failed}: {why[:400]}") from error
 

@@ -376,6 +376,7 @@ class ProxyRecord:
     """A row of `proxies`."""
 
     run_id: str
+    source: SourceName | None
     model_id: str | None
     target: str
     proxy: str

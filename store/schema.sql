@@ -257,7 +257,7 @@ CREATE TABLE analyses (
     analysis     VARCHAR NOT NULL, -- such as rank
     version      INTEGER NOT NULL, -- version of the analysis
     text_hash    VARCHAR,          -- hash of the text that it read; NULL = weights alone
-    settings     VARCHAR NOT NULL, -- JSON of the options that change a number, keys sorted
+    settings     VARCHAR NOT NULL, -- JSON of the options that change a number, keys sorted; of a file the hash of its content
     options      VARCHAR NOT NULL, -- JSON of all options, those that choose components too: what was asked for
     seed         INTEGER NOT NULL, -- seed of what is drawn, the calibration text too; 0 where nothing is
     device       VARCHAR NOT NULL, -- such as cpu
@@ -295,6 +295,7 @@ CREATE TABLE redundancy (
 -- table proxies: how well a cheap score foretells measured damage, over the components of one model or pooled
 CREATE TABLE proxies (
     run_id       VARCHAR NOT NULL, -- run that compared them
+    source       VARCHAR,          -- as in sightings; NULL = pooled over models
     model_id     VARCHAR,          -- as in sightings; NULL = pooled over models, ranks taken within each
     target       VARCHAR NOT NULL, -- what was ablated: layer | attention | mlp | head
     proxy        VARCHAR NOT NULL, -- cheap score, such as angular-last
@@ -497,7 +498,7 @@ QUALIFY row_number() OVER (
 CREATE VIEW current_redundancy AS
 WITH newest AS (
     SELECT source, model_id, analysis, analysis_key
-    FROM current_analyses
+    FROM analyses  -- another choice of components that failed since takes nothing away
     WHERE status IN ('done', 'partial')
     QUALIFY row_number() OVER (PARTITION BY source, model_id, analysis ORDER BY run_id DESC, analysis_key) = 1
 )

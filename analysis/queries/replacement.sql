@@ -1,5 +1,6 @@
 -- One row a model, part of a layer and layer that it was copied from: the damage of the copy (KL, nats per token), and
--- that of nothing in its place, measured on the same text (NULL = not measured); difference = copy minus nothing.
+-- that of nothing in its place, in the same revision on the same text (NULL = not measured); difference = copy minus
+-- nothing.
 WITH measured AS (
     SELECT redundancy.*, outcome.text_hash
     FROM current_redundancy AS redundancy
@@ -25,6 +26,7 @@ LEFT JOIN measured AS nothing
     ON nothing.analysis = 'ablation'
     AND nothing.source = copied.source
     AND nothing.model_id = copied.model_id
+    AND nothing.revision = copied.revision
     AND nothing.target = copied.target
     AND nothing.layer = copied.layer
     AND nothing.text_hash IS NOT DISTINCT FROM copied.text_hash

@@ -9,7 +9,7 @@ from analysis.document import Block, Code, Column, Picture, Table
 from analysis.figures.redundancy import LEAST_KL, draw_ablation
 from analysis.numbers import count_of, decimal, range_of
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.damage import SHOWN_MODELS
+from analysis.sections.damage import SHOWN_MODELS, which_models
 from store import Query
 
 MISSING = (
@@ -45,11 +45,13 @@ def _ablation(answers: Answers) -> tuple[Block, ...]:
     models = sorted({row.model_id for row in rows})
     shown = [row for row in rows if row.model_id in models[:SHOWN_MODELS]]
     title = _title(rows)
-    which = f"the first {SHOWN_MODELS} of {len(models)} models by name; " if len(models) > SHOWN_MODELS else ""
+    which = which_models(models)
+    edge = sum(row.kl < LEAST_KL for row in shown)
     windows = range_of([row.n_windows for row in shown if row.n_windows] or [0])
     caption = (
-        "KL divergence of the next-token distribution from the dense model's, nats per token, logarithmic, less than "
-        f"{LEAST_KL:g} drawn at the edge; {which}n = {windows} evaluation windows; no interval."
+        "KL divergence of the next-token distribution from the dense model's, nats per token, logarithmic; "
+        f"{edge} of {count_of(len(shown), 'part')} with less than {LEAST_KL:g} drawn there, at the edge; {which}"
+        f"n = {windows} evaluation windows; no interval."
     )
     alt = f"Line charts of damage by layer, a panel a model and a line a part of the layer: {title}"
     return Picture("ablation", alt, caption, shown, partial(draw_ablation, title=title)), _table(rows)

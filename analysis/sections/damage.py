@@ -1,6 +1,7 @@
 """How much each model can lose, by method."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -46,6 +47,11 @@ class ScopePoint:
     damage_low: float
     damage_high: float
     n_models: int
+
+
+def which_models(models: Sequence[str]) -> str:
+    """Return "the first 12 of 30 models by name; ", nothing when all of them are shown."""
+    return f"the first {SHOWN_MODELS} of {len(models)} models by name; " if len(models) > SHOWN_MODELS else ""
 
 
 def damage_picture(rows: list[DamageRow]) -> Picture:
@@ -94,7 +100,7 @@ def _model_picture(rows: list[DamageRow], floors: dict[tuple[str, str], float]) 
         if row.model_id in models[:SHOWN_MODELS]
     ]
     scope = rows[0].scope
-    which = f"the first {SHOWN_MODELS} of {len(models)} models by name; " if len(models) > SHOWN_MODELS else ""
+    which = which_models(models)
     caption = (
         f"Perplexity over the dense model's, logarithmic, more than {WORST_DAMAGE:,.0f} x drawn at the edge; {which}"
         f"n = {range_of(row.n_windows for row in rows)} evaluation windows a point; bars: 95 % interval of the pruned "

@@ -22,8 +22,9 @@ MISSING = (
 
 @dataclass(frozen=True)
 class ProxyRow:
-    """A row of `proxies.sql`; `model_id` None = pooled over models, ranks taken within each."""
+    """A row of `proxies.sql`; `source` and `model_id` None = pooled over models, ranks taken within each."""
 
+    source: str | None
     model_id: str | None
     target: str
     proxy: str

@@ -3,15 +3,14 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
-from math import log10
 from statistics import median
 
 from analysis.document import Block, Bullets, Code, Column, Inline, Picture, Strong, Table, paragraph
-from analysis.figures.redundancy import LEAST_KL
 from analysis.numbers import count_of, decimal, percent, range_of
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.damage import SHOWN_MODELS
+from analysis.sections.damage import SHOWN_MODELS, which_models
 from pictures.heatmaps import draw_layer_heatmaps
+from pictures.style import LINEAR_UP_TO
 from store import Query
 
 # Parts that have a picture; others stand in the table.
@@ -41,14 +40,13 @@ class ReplacementRow:
 
 @dataclass(frozen=True)
 class ReplacementCell:
-    """A cell of the heatmaps, on its diagonal the damage of nothing; `value` is the logarithm of `kl`."""
+    """A cell of the heatmaps, on its diagonal the damage of nothing; KL in nats per token."""
 
     panel: str
     target: str
     row: int
     column: int
     value: float
-    kl: float
 
 
 @dataclass(frozen=True)
@@ -134,10 +132,10 @@ def _pictures(rows: list[ReplacementRow]) -> list[Picture]:
     if not shown:
         return []
     values = [cell.value for cell in _cells(shown)]
-    which = f"the first {SHOWN_MODELS} of {len(models)} models by name; " if len(models) > SHOWN_MODELS else ""
+    which = which_models(models)
     caption = (
-        "Logarithm to base 10 of the KL divergence from the dense model, nats per token, less than "
-        f"{LEAST_KL:g} shown as that; one scale for all parts and models; grey: not measured; {which}"
+        "KL divergence from the dense model, nats per token; one scale of colours for all parts and models, "
+        f"logarithmic beyond {LINEAR_UP_TO:g}; grey: not measured; {which}"
         f"n = {range_of([row.n_windows for row in shown if row.n_windows] or [0])} evaluation windows a cell; "
         "no interval."
     )
@@ -151,8 +149,8 @@ def _pictures(rows: list[ReplacementRow]) -> list[Picture]:
 def _picture(rows: list[ReplacementRow], caption: str, limits: tuple[float, float]) -> Picture:
     target, title = rows[0].target, _title(rows[0].target, swaps_of(rows))
     draw = partial(
-        draw_layer_heatmaps, title=title, value_label="log10 of KL, nats per token", row_label="layer replaced",
-        column_label="layer copied", limits=limits,
+        draw_layer_heatmaps, title=title, value_label="KL from dense, nats per token", row_label="layer replaced",
+        column_label="layer copied", limits=limits, logarithmic=True,
     )  # fmt: skip
     alt = f"Heatmaps, layer replaced by layer copied, a panel a model: {title}"
     return Picture(f"replacement_{target}", alt, caption, _cells(rows), draw)
@@ -174,8 +172,7 @@ def _cells(rows: list[ReplacementRow]) -> list[ReplacementCell]:
         if row.ablation_kl is not None:
             damage[row.model_id, row.target, row.layer, row.layer] = row.ablation_kl
     return [
-        ReplacementCell(model, target, row, column, log10(max(kl, LEAST_KL)), kl)
-        for (model, target, row, column), kl in sorted(damage.items())
+        ReplacementCell(model, target, row, column, kl) for (model, target, row, column), kl in sorted(damage.items())
     ]
 
 

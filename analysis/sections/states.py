@@ -6,7 +6,7 @@ from functools import partial
 from analysis.document import Block, Code, Picture
 from analysis.numbers import decimal, range_of
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.damage import SHOWN_MODELS
+from analysis.sections.damage import SHOWN_MODELS, which_models
 from pictures.heatmaps import draw_layer_heatmaps
 from store import Query
 
@@ -52,7 +52,7 @@ def _states(answers: Answers) -> tuple[Block, ...]:
     rows = answers[CKA]
     models = sorted({row.model_id for row in rows})
     shown = [row for row in rows if row.model_id in models[:SHOWN_MODELS]]
-    which = f"the first {SHOWN_MODELS} of {len(models)} models by name; " if len(models) > SHOWN_MODELS else ""
+    which = which_models(models)
     title = _title(shown)
     caption = (
         "Debiased linear CKA of the states before and after each layer (0 = unlike, 1 = the same up to rotation and "

@@ -175,6 +175,12 @@ class ExpertParts:
     per_token: int | None
     shared: MlpParts | None
 
+    @property
+    def one_by_one(self) -> tuple[tuple[Projection, ...], ...]:
+        """Return the matrices of each expert."""
+        each = len(self.matrices) // self.count
+        return tuple(self.matrices[first : first + each] for first in range(0, len(self.matrices), each))
+
 
 @dataclass(frozen=True)
 class LayerParts:

@@ -1,14 +1,16 @@
 """What it costs to set a part of a layer to zero, part by part (METHODS 5)."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 
 from pipeline.errors import UsageError
-from pruning.analyses.damage import DENSE, damage_piece, dense_pieces
+from pruning.analyses.damage import Change, damage_pieces
 from pruning.analyses.records import Analysis, Piece, Subject
 from pruning.errors import UnsupportedModelError
 from pruning.evaluation.damage import DAMAGE_UNITS
-from pruning.evaluation.wanted import WantedMeasures
+from pruning.evaluation.wanted import check_measures
 from pruning.redundancy.regions import Regions
 from pruning.redundancy.swap import zeroed
 from pruning.redundancy.targets import HEAD, check_target, head_region, heads_of, zeroed_regions
@@ -22,18 +24,11 @@ class AblationOptions:
     measures: tuple[str, ...] = tuple(DAMAGE_UNITS)
     pairs: str | None = None
 
-
-@dataclass(frozen=True)
-class _Part:
-    layer: int
-    target: str
-    head: int | None = None
-
-    @property
-    def component(self) -> str:
-        """Return the part's name, layers and heads counted from 0."""
-        what = f"head {self.head}" if self.head is not None else self.target
-        return f"layer {self.layer}" if what == "layer" else f"layer {self.layer} {what}"
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for no target, and for no measure or an unknown one."""
+        if not self.targets:
+            raise UsageError("ablation: expected at least one target, got none")
+        check_measures(self.measures)
 
 
 def measure_ablation(subject: Subject, options: AblationOptions) -> Iterator[Piece]:
@@ -41,49 +36,49 @@ def measure_ablation(subject: Subject, options: AblationOptions) -> Iterator[Pie
 
     A part that a layer does not have is refused; so is one without which the loss is not finite.
     """
-    if not options.targets:
-        raise UsageError("ablation: expected at least one target, got none")
     for target in options.targets:
         check_target(subject.model, subject.adapter, target)
     parts = [part for target in options.targets for part in _parts(subject, target)]
-    if not {DENSE, *(part.component for part in parts)} - {*subject.finished}:
-        return
-    wanted = WantedMeasures(subject.model, subject.adapter, subject.evaluation, options.measures, options.pairs)
-    yield from dense_pieces(subject, wanted)
-    for part in parts:
-        if part.component not in subject.finished:
-            yield _measured(subject, part, wanted)
+    yield from damage_pieces(subject, parts, options.measures, options.pairs)
 
 
-def _parts(subject: Subject, target: str) -> list[_Part]:
+def _parts(subject: Subject, target: str) -> list[Change]:
     layers = range(len(subject.adapter.layers))
     if target != HEAD:
-        return [_Part(layer, target) for layer in layers]
-    parts = []
-    for layer in layers:
-        parts += [_Part(layer, HEAD, head) for head in range(heads_of(subject.adapter.layers[layer]))]
-    return parts
+        return [_part(subject, layer, target) for layer in layers]
+    return [part for layer in layers for part in _heads(subject, layer)]
 
 
-def _regions(subject: Subject, part: _Part) -> Regions:
-    if part.head is not None:
-        return head_region(subject.model, subject.adapter, part.layer, part.head)
-    return zeroed_regions(subject.model, subject.adapter, part.layer, part.target)
-
-
-def _measured(subject: Subject, part: _Part, wanted: WantedMeasures) -> Piece:
+def _heads(subject: Subject, layer: int) -> list[Change]:
+    """Return the heads of a layer, one by one; where they cannot be told, one part that is refused in its turn."""
     try:
-        regions = _regions(subject, part)
+        heads = heads_of(subject.adapter.layers[layer])
     except UnsupportedModelError as error:
-        return Piece(part.component, (), str(error))
-    change = zeroed(subject.model, regions)
-    return damage_piece(
-        wanted, change, part.component, from_layer=part.layer, target=part.target, layer=part.layer,
-        head=part.head,
-    )  # fmt: skip
+        return [Change(f"layer {layer} heads", HEAD, layer, layer, partial(_refuse, error))]
+    return [_part(subject, layer, HEAD, head) for head in range(heads)]
+
+
+def _refuse(error: UnsupportedModelError) -> AbstractContextManager[None]:
+    raise error
+
+
+def _part(subject: Subject, layer: int, target: str, head: int | None = None) -> Change:
+    """Return the change that zeroes a part; in its name layers and heads are counted from 0."""
+    what = "" if target == "layer" else f" {target}" if head is None else f" {HEAD} {head}"
+
+    def make() -> AbstractContextManager[None]:
+        return zeroed(subject.model, _regions(subject, layer, target, head))
+
+    return Change(f"layer {layer}{what}", target, layer, layer, make, head=head)
+
+
+def _regions(subject: Subject, layer: int, target: str, head: int | None) -> Regions:
+    if head is not None:
+        return head_region(subject.model, subject.adapter, layer, head)
+    return zeroed_regions(subject.model, subject.adapter, layer, target)
 
 
 ABLATION = Analysis(
     "ablation", 1, "METHODS 5; arXiv 1905.10650, section 3", "evaluation", AblationOptions, measure_ablation,
-    fixed=("measures", "pairs"),
+    fixed=("measures", "pairs"), files=("pairs",),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pruning.analyses.records import Analysis, Finding, Piece, Subject
-from pruning.redundancy.blocks import BlockDistance, block_distances
+from pruning.redundancy.blocks import block_component, block_distances
 from pruning.redundancy.distances import ANGULAR_LAST, BLOCK_INFLUENCE, DISTANCES, RELATIVE_MAGNITUDE
 
 
@@ -15,13 +15,20 @@ class BlockOptions:
 
     distances: tuple[str, ...] = (ANGULAR_LAST.name, BLOCK_INFLUENCE.name, RELATIVE_MAGNITUDE.name)
 
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for an unknown distance."""
+        for name in self.distances:
+            DISTANCES[name]
+
 
 def measure_blocks(subject: Subject, options: BlockOptions) -> Iterator[Piece]:
     """Yield a piece a block of 1 to L-1 layers, the smallest blocks first."""
-    found: dict[BlockDistance, list[Finding]] = defaultdict(list)
+    if subject.has_all(_components(len(subject.adapter.layers))):
+        return
+    found: dict[str, list[Finding]] = defaultdict(list)
     for distance in [DISTANCES[name] for name in options.distances]:
         for block in block_distances(subject.model, subject.adapter, subject.calibration, distance):
-            found[BlockDistance(block.start, block.layers, 0.0)].append(
+            found[block.component].append(
                 Finding(
                     block.component,
                     distance.name,
@@ -33,8 +40,13 @@ def measure_blocks(subject: Subject, options: BlockOptions) -> Iterator[Piece]:
                     n=len(subject.calibration),
                 )
             )
-    for block, findings in found.items():
-        yield Piece(block.component, tuple(findings))
+    for component, findings in found.items():
+        yield Piece(component, tuple(findings))
+
+
+def _components(layers: int) -> Iterator[str]:
+    for size in range(1, layers):
+        yield from (block_component(start, size) for start in range(layers - size + 1))
 
 
 BLOCKS = Analysis(

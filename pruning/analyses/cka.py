@@ -7,6 +7,7 @@ from math import isnan
 
 from pipeline.errors import UsageError
 from pruning.analyses.records import Analysis, Finding, Piece, Subject
+from pruning.analyses.states import boundary_pair
 from pruning.redundancy.cka import MINIBATCH_TOKENS, layer_cka
 
 # What is left of more tokens than this, shared out evenly, is never too few for a minibatch.
@@ -29,9 +30,12 @@ class CkaOptions:
 
 def measure_cka(subject: Subject, options: CkaOptions) -> Iterator[Piece]:
     """Yield a piece a pair of boundaries; 0 enters the first layer, i + 1 leaves layer i."""
+    components = {pair: boundary_pair(*pair) for pair in combinations(range(len(subject.adapter.layers) + 1), 2)}
+    if subject.has_all(components.values()):
+        return
     cka = layer_cka(subject.model, subject.adapter, subject.calibration, options.minibatch_tokens).tolist()
-    for one, other in combinations(range(len(cka)), 2):
-        component, value = f"states {one} and {other}", cka[one][other]
+    for (one, other), component in components.items():
+        value = cka[one][other]
         if isnan(value):
             yield Piece(component, (), "CKA is not defined: expected states that differ between tokens")
         else:

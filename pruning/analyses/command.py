@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.errors import UsageError
 from pipeline.progress import PLAIN_INTERVAL_SECONDS, Progress, Track
 from pipeline.settings import Settings
 from pruning.analyses.configurations import Configuration, chosen, load_configuration, plain, read_overrides
@@ -68,12 +69,21 @@ def analyse_command(asked: AnalyseOrder, settings: Settings, progress: Progress)
 
 
 def asked_configuration(analyses: Sequence[str], configuration: str | None, options: Iterable[str]) -> Configuration:
-    """Return what to run: a configuration, some analyses of it, or with analyses alone those with their defaults."""
+    """Return what to run: a configuration, some analyses of it, or with analyses alone those with their defaults.
+
+    Raises `UsageError` for names that are not known, and for an option of an analysis that is not run.
+    """
     overrides = read_overrides(options)
     if analyses and configuration is None:
-        return plain(analyses, overrides)
-    found = load_configuration(configuration or STANDARD, overrides)
-    return chosen(found, analyses) if analyses else found
+        found = plain(analyses, overrides)
+    else:
+        found = load_configuration(configuration or STANDARD, overrides)
+        found = chosen(found, analyses) if analyses else found
+    run = [step.analysis.name for step in found.steps]
+    for name in overrides:
+        if name not in run:
+            raise UsageError(f"--option: {name} is not run; expected an option of one of {', '.join(run)}")
+    return found
 
 
 @dataclass(frozen=True)
@@ -147,17 +157,8 @@ def _loaded(work: _Work) -> "tuple[PreTrainedModel, Adapter]":
 
 
 def _subject(session: _Session, order: Order, model: "PreTrainedModel", adapter: "Adapter") -> Subject:
-    reads = order.step.analysis.reads
-    text = session.work.texts.get(reads)
-    windows = text.windows if text else ()
-    return Subject(
-        model,
-        adapter,
-        calibration=windows if reads == "calibration" else (),
-        evaluation=windows if reads == "evaluation" else (),
-        seed=order.specification.seed,
-        finished=frozenset(finished_components(session.store, [order.key])[order.key]),
-    )
+    finished = finished_components(session.store, [order.key])[order.key]
+    return order.subject(model, adapter, session.work.texts.get(order.step.analysis.reads), finished)
 
 
 def _run_one(session: _Session, order: Order, subject: Subject, limit: Time, track: Track) -> None:

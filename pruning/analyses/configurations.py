@@ -122,7 +122,7 @@ def _check_keys(what: str, content: Any, known: Sequence[str]) -> None:
 def _read_toml(path: Path) -> Any:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"--configuration: {str(path)!r} is no valid TOML: {error}") from error
 
 
@@ -131,7 +131,7 @@ def _read_yaml(path: Path) -> Any:
 
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise UsageError(f"--configuration: {str(path)!r} is no valid YAML: {error}") from error
 
 

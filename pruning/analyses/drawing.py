@@ -18,7 +18,8 @@ Draw = Callable[[Frame, str, str], "Figure"]
 class Drawing:
     """A picture of one measure: `cells` makes the drawing's rows of findings, `draw` takes rows, title and unit.
 
-    Rows that `cells` leaves out are not drawn. `measures` are those that are drawn, a picture each; () = all.
+    Rows that `cells` leaves out are not drawn. `measures` are those that are drawn, a picture each, before and after
+    as panels of one; () = all.
     """
 
     cells: Callable[[Sequence[Any]], list[dict[str, Any]]]
@@ -27,19 +28,27 @@ class Drawing:
 
 
 def pictures_of(analysis: str, rows: Sequence[Any]) -> dict[str, bytes]:
-    """Return PNGs by measure; an analysis without a drawing has none. `rows` have the columns of `redundancy`."""
-    return dict(_pictures(DRAWINGS[analysis], rows)) if analysis in DRAWINGS else {}
+    """Return PNGs by measure, or by what measures have in common; an analysis without a drawing has none.
+
+    `rows` have the columns of `redundancy`.
+    """
+    return {name: png for drawing in DRAWINGS.get(analysis, ()) for name, png in _pictures(drawing, rows)}
 
 
 def _pictures(drawing: Drawing, rows: Sequence[Any]) -> Iterator[tuple[str, bytes]]:
-    measures = dict.fromkeys(row.measure for row in rows)
-    for measure in (name for name in measures if not drawing.measures or name in drawing.measures):
-        mine = [row for row in rows if row.measure == measure]
+    drawn = [row for row in rows if not drawing.measures or row.measure in drawing.measures]
+    for name in dict.fromkeys(_picture_of(row) for row in drawn):
+        found = [row for row in drawn if _picture_of(row) == name]
+        mine = sorted(found, key=lambda row: row.measure.endswith("_after"))  # before comes first
         cells = drawing.cells(mine)
         if cells:
-            title = f"{mine[0].model_id}, {mine[0].analysis}: {measure}"
-            unit = f"{measure} ({mine[0].unit})"
-            yield measure, png_of(lambda frame, title=title, unit=unit: drawing.draw(frame, title, unit), cells)
+            title = f"{mine[0].model_id}, {mine[0].analysis}: {name}"
+            unit = name if mine[0].unit == "1" else f"{name} ({mine[0].unit})"
+            yield name, png_of(lambda frame, title=title, unit=unit: drawing.draw(frame, title, unit), cells)
+
+
+def _picture_of(row: Any) -> str:
+    return row.measure.removesuffix("_before").removesuffix("_after")
 
 
 def _pairs(rows: Sequence[Any]) -> list[dict[str, Any]]:
@@ -102,7 +111,8 @@ def _starts(rows: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def _panel(row: Any) -> str:
-    return " ".join(part for part in (row.target, row.variant) if part) or row.analysis
+    time = row.measure.removeprefix(_picture_of(row)).removeprefix("_")
+    return " ".join(part for part in (row.target, row.variant, time) if part) or row.analysis
 
 
 def _replaced(frame: Frame, title: str, unit: str) -> "Figure":
@@ -130,12 +140,20 @@ def _matched(frame: Frame, title: str, unit: str) -> "Figure":
     return draw_layer_heatmaps(frame, title, value_label=unit)
 
 
+def _matched_damage(frame: Frame, title: str, unit: str) -> "Figure":
+    return draw_layer_heatmaps(frame, title, value_label=unit, logarithmic=True)
+
+
 def _head_map(frame: Frame, title: str, unit: str) -> "Figure":
     return draw_layer_heatmaps(frame, title, value_label=unit, column_label="head")
 
 
 def _bars(frame: Frame, title: str, unit: str) -> "Figure":
     return draw_bars(frame, title, group_label="layer", value_label=unit)
+
+
+def _damage_bars(frame: Frame, title: str, unit: str) -> "Figure":
+    return draw_bars(frame, title, group_label="layer", value_label=unit, logarithmic=True)
 
 
 def _curves(frame: Frame, title: str, unit: str) -> "Figure":
@@ -146,15 +164,21 @@ def _steps(frame: Frame, title: str, unit: str) -> "Figure":
     return draw_curves(frame, title, x_label="training step", value_label=unit)
 
 
-DRAWINGS = {
-    "blocks": Drawing(_pairs, _blocks),
-    "rank": Drawing(_thresholds, _curves, ("relative_rank",)),
-    "weights": Drawing(_by_layer, _bars),
-    "ablation": Drawing(_by_layer, _bars, ("loss_increase", "kl")),
-    "replacement": Drawing(_pairs, _replaced, ("loss_increase", "kl")),
-    "states": Drawing(_both_ways, _states),
-    "cka": Drawing(_both_ways, _states),
-    "heads": Drawing(_heads, _head_map),
-    "neuron-matching": Drawing(_pairs, _matched),
-    "low-rank-start": Drawing(_starts, _steps),
+_DAMAGE = ("loss_increase", "kl")
+_ALIKE = ("share_before", "share_after", "distance_before", "distance_after")
+
+DRAWINGS: dict[str, tuple[Drawing, ...]] = {
+    "blocks": (Drawing(_pairs, _blocks),),
+    "rank": (Drawing(_thresholds, _curves, ("relative_rank",)),),
+    "weights": (Drawing(_by_layer, _bars),),
+    "ablation": (Drawing(_by_layer, _damage_bars, _DAMAGE),),
+    "replacement": (Drawing(_pairs, _replaced, _DAMAGE),),
+    "states": (Drawing(_both_ways, _states),),
+    "cka": (Drawing(_both_ways, _states),),
+    "heads": (Drawing(_heads, _head_map),),
+    "neuron-matching": (
+        Drawing(_pairs, _matched, (*_ALIKE, "saved_parameters")),
+        Drawing(_pairs, _matched_damage, _DAMAGE),
+    ),
+    "low-rank-start": (Drawing(_starts, _steps),),
 }

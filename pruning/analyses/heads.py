@@ -1,6 +1,6 @@
 """Heads: what they attend to, what they add, how they differ, and whether so on any text (METHODS, section 5)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import get_args
@@ -37,6 +37,8 @@ class HeadOptions:
 def measure_heads(subject: Subject, options: HeadOptions) -> Iterator[Piece]:
     """Yield for each layer a piece a head, a pair of heads, and one of the layer with the stability of its clusters."""
     attentions = _attentions(subject.adapter)
+    if subject.has_all(_components(subject.adapter, attentions)):
+        return
     found = iter(head_figures(subject.model, [*attentions.values()], subject.calibration, options.signature))
     for index, layer in enumerate(subject.adapter.layers):
         if index not in attentions:
@@ -60,6 +62,22 @@ def _attentions(adapter: Adapter) -> dict[int, AttentionParts]:
     return found
 
 
+def _components(adapter: Adapter, attentions: Mapping[int, AttentionParts]) -> Iterator[str]:
+    for index in range(len(adapter.layers)):
+        heads = range(attentions[index].heads if index in attentions else 0)
+        yield f"layer {index}"
+        yield from (_head(index, head) for head in heads)
+        yield from (_head_pair(index, *pair) for pair in combinations(heads, 2))
+
+
+def _head(layer: int, head: int) -> str:
+    return f"layer {layer} head {head}"
+
+
+def _head_pair(layer: int, one: int, other: int) -> str:
+    return f"layer {layer} heads {one} and {other}"
+
+
 def _heads(layer: int, figures: HeadFigures) -> Iterator[Piece]:
     windows, between = len(figures.distances), figures.mean_distances
     for head, (entropy, importance) in enumerate(zip(figures.entropy, figures.importance, strict=True)):
@@ -67,7 +85,7 @@ def _heads(layer: int, figures: HeadFigures) -> Iterator[Piece]:
         others = [float(value) for other, value in enumerate(between[head]) if other != head]
         if others:
             measured.append(("nearest_distance", min(others), "1 - cosine"))
-        component = f"layer {layer} head {head}"
+        component = _head(layer, head)
         yield Piece(
             component,
             tuple(
@@ -80,7 +98,7 @@ def _heads(layer: int, figures: HeadFigures) -> Iterator[Piece]:
 def _pairs(layer: int, figures: HeadFigures) -> Iterator[Piece]:
     windows, between = len(figures.distances), figures.mean_distances
     for one, other in combinations(range(len(between)), 2):
-        component = f"layer {layer} heads {one} and {other}"
+        component = _head_pair(layer, one, other)
         found = Finding(
             component,
             "distance",

@@ -6,13 +6,15 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError, unknown_name
-from pruning.adapters.parts import LayerParts, Projection
+from pruning.adapters.parts import Projection
 from pruning.analyses.records import Analysis, Finding, Piece, Subject
 from pruning.calibration.layerwise import show_layer_by_layer
 from pruning.errors import UnsupportedModelError
 from pruning.finite import check_finite
 from pruning.redundancy.factor_starts import STARTS, Target
 from pruning.redundancy.factor_training import OBJECTIVES, loss_curve
+from pruning.redundancy.roles import stored_roles
+from pruning.redundancy.states import check_states
 from pruning.removal.factors import factor_rank
 from pruning.removal.moments import MomentRoot
 from pruning.removal.records import PruningRequest
@@ -38,6 +40,18 @@ class LowRankStartOptions:
     learning_rate: float = 0.03
     objective: str = "activation"
 
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for options that cannot be meant."""
+        for what, names, known in (("start", self.starts, STARTS), ("objective", (self.objective,), OBJECTIVES)):
+            for name in names:
+                if name not in known:
+                    raise unknown_name(what, name, known)
+        if not (0 < self.ratio < 1 and self.steps >= 1 and self.learning_rate > 0):
+            raise UsageError(
+                "expected a ratio in (0, 1), 1 step or more and a learning rate above 0; got ratio "
+                f"{self.ratio:g}, {self.steps} steps, learning rate {self.learning_rate:g}"
+            )
+
 
 @dataclass(frozen=True)
 class _Chosen:
@@ -54,7 +68,7 @@ class _Chosen:
 
 def measure_starts(subject: Subject, options: LowRankStartOptions) -> Iterator[Piece]:
     """Yield a piece a matrix and start, layer by layer; a layer's inputs are seen just before they are used."""
-    _check(options)
+    check_states(subject.adapter, LOW_RANK_START.name)
     if not subject.calibration:
         raise UnsupportedModelError("low-rank-start needs calibration text in the model's vocabulary; there is none")
     chosen = [each for each in _chosen(subject, options) if set(_missing(subject, options, each))]
@@ -62,26 +76,13 @@ def measure_starts(subject: Subject, options: LowRankStartOptions) -> Iterator[P
         yield from _layer_pieces(subject, options, [each for each in chosen if each.layer == layer])
 
 
-def _check(options: LowRankStartOptions) -> None:
-    """Raise `UsageError` for options that cannot be meant."""
-    for what, names, known in (("start", options.starts, STARTS), ("objective", (options.objective,), OBJECTIVES)):
-        for name in names:
-            if name not in known:
-                raise unknown_name(what, name, known)
-    if not (0 < options.ratio < 1 and options.steps >= 1 and options.learning_rate > 0):
-        raise UsageError(
-            "expected a ratio in (0, 1), 1 step or more and a learning rate above 0; got ratio "
-            f"{options.ratio:g}, {options.steps} steps, learning rate {options.learning_rate:g}"
-        )
-
-
 def _chosen(subject: Subject, options: LowRankStartOptions) -> list[_Chosen]:
     """Return the chosen matrices of the main stack in their order. Raises `UsageError` for a pattern of none."""
     layers = subject.adapter.layers
     every = [
-        _Chosen(index, role_of(layer, matrix), matrix, factor_rank(matrix, options.ratio))
+        _Chosen(index, role, matrix, factor_rank(matrix, options.ratio))
         for index, layer in enumerate(layers)
-        for matrix in layer.matrices
+        for matrix, role in stored_roles(layer, index).items()
     ]
     for pattern in options.matrices:
         if not any(fnmatchcase(each.matrix.key, pattern) for each in every):
@@ -93,19 +94,6 @@ def _chosen(subject: Subject, options: LowRankStartOptions) -> list[_Chosen]:
         if each.layer == len(layers) // 2:
             first.setdefault(each.role, each)
     return [*first.values()]
-
-
-def role_of(layer: LayerParts, matrix: Projection) -> str:
-    """Return what a matrix is in its layer; where that is not known, the last part of its name."""
-    roles: dict[Projection, str] = {}
-    for attention in layer.attentions:
-        roles |= dict(zip(attention.inputs, attention.roles, strict=True)) | {attention.output: "output"}
-    if layer.mlp is not None:
-        roles |= {layer.mlp.up: "gate_up" if layer.mlp.fused else "up", layer.mlp.down: "down"}
-        if layer.mlp.gate is not None and not layer.mlp.fused:
-            roles[layer.mlp.gate] = "gate"
-    last = matrix.path.rpartition(".")[2] if matrix.expert is None else matrix.parameter
-    return roles.get(matrix, last)
 
 
 def _missing(subject: Subject, options: LowRankStartOptions, chosen: _Chosen) -> Iterator[str]:

@@ -1,15 +1,15 @@
 """How alike the MLPs of two layers are once their neurons are matched, and what storing them once costs (METHODS 5)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.errors import UsageError, unknown_name
 from pruning.adapters.parts import MlpParts
 from pruning.analyses.records import Analysis, Finding, Piece, Subject
 from pruning.errors import UnsupportedModelError
 from pruning.evaluation.damage import DamageMeter
 from pruning.finite import check_finite
+from pruning.redundancy.mappings import check_mapping, layer_pairs
 from pruning.redundancy.matching import Alignment, align, assignment
 from pruning.redundancy.neurons import check_alike, matchable_mlp, neuron_matrix
 from pruning.redundancy.shared_neurons import merged_mlps, shared_weights
@@ -17,23 +17,25 @@ from pruning.redundancy.shared_neurons import merged_mlps, shared_weights
 if TYPE_CHECKING:
     import torch
 
-NEXT, ALL, APART = "next", "all", "displacement"
-
 
 @dataclass(frozen=True)
 class NeuronMatchingOptions:
-    """`pairs`: "next" (each layer and the one after it), "all", or "displacement" (those `displacement` apart).
+    """`mapping`: which pairs of layers, as in `pruning.redundancy.mappings`; which of the two comes first is the same.
 
     Weights that differ by less than `threshold` count as one. `assignment` is a name of `pruning.redundancy.matching`.
     `evaluate`: measure the damage of the models that store aligned weights once; without evaluation text only the
     weights are compared.
     """
 
-    pairs: str = NEXT
-    displacement: int = 1
+    mapping: str = "next"
     threshold: float = 0.001
     assignment: str = "hungarian"
     evaluate: bool = True
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for an unknown mapping or assignment."""
+        check_mapping(self.mapping)
+        assignment(self.assignment)
 
 
 @dataclass(frozen=True)
@@ -69,21 +71,10 @@ class _Pair:
         )
 
 
-def layer_pairs(options: NeuronMatchingOptions, layers: int) -> list[tuple[int, int]]:
-    """Return the pairs i < j that are asked for, near ones first. Raises `UsageError`."""
-    if options.pairs not in (NEXT, ALL, APART):
-        raise unknown_name("choice of pairs", options.pairs, (NEXT, ALL, APART))
-    if options.displacement < 1:
-        raise UsageError(f"displacement: expected 1 layer or more, got {options.displacement}")
-    apart = {NEXT: range(1, 2), ALL: range(1, layers), APART: range(options.displacement, options.displacement + 1)}
-    return [(first, first + step) for step in apart[options.pairs] for first in range(layers - step)]
-
-
 def measure_matching(subject: Subject, options: NeuronMatchingOptions) -> Iterator[Piece]:
     """Yield a piece a pair; one whose MLPs cannot be compared says why."""
-    assignment(options.assignment)
-    pairs = [_Pair(subject, *each) for each in layer_pairs(options, len(subject.adapter.layers))]
-    _check_some(subject, pairs)
+    pairs = [_Pair(subject, *each) for each in layer_pairs(options.mapping, len(subject.adapter.layers))]
+    _check_some(subject)
     left = [pair for pair in pairs if pair.component not in subject.finished]
     measures_damage = left and options.evaluate and subject.evaluation
     meter = DamageMeter(subject.model, subject.evaluation) if measures_damage else None
@@ -91,12 +82,9 @@ def measure_matching(subject: Subject, options: NeuronMatchingOptions) -> Iterat
         yield _piece(pair, options, meter)
 
 
-def _check_some(subject: Subject, pairs: Sequence[_Pair]) -> None:
-    """Raise `UnsupportedModelError` when there are no two layers, or no MLPs in them, to match."""
-    layers = subject.adapter.layers
-    if not pairs:
-        raise UnsupportedModelError(f"looked for two layers so far apart; the main stack has {len(layers)}")
-    if all(layer.experts is not None or layer.mlp is None for layer in layers):
+def _check_some(subject: Subject) -> None:
+    """Raise `UnsupportedModelError` when no layer has an MLP to match."""
+    if all(layer.experts is not None or layer.mlp is None for layer in subject.adapter.layers):
         matchable_mlp(subject.adapter, 0)
 
 

@@ -15,7 +15,8 @@ from pruning.analyses.records import Analysis
 def read_options(analysis: Analysis[Any], given: Mapping[str, Any]) -> Any:
     """Return the options of an analysis; what is not given has its default. Lists become tuples.
 
-    Raises `UsageError` for an unknown name, with near matches, and for a value of another type.
+    Raises `UsageError` for an unknown name, with near matches, for a value of another type and for a list that names
+    something twice.
     """
     known = [field.name for field in fields(analysis.options)]
     for name in given:
@@ -24,11 +25,14 @@ def read_options(analysis: Analysis[Any], given: Mapping[str, Any]) -> Any:
     try:
         # JSON, because its strict mode takes a list for a tuple and a whole number for a fraction, and nothing else.
         text = json.dumps(given, default=str, allow_nan=False)
-        return TypeAdapter(analysis.options).validate_json(text, strict=True)
+        options = TypeAdapter(analysis.options).validate_json(text, strict=True)
     except ValidationError as error:
         raise UsageError("\n".join(_explain(analysis, problem) for problem in error.errors())) from error
     except ValueError as error:
         raise UsageError(f"options of {analysis.name}: expected finite numbers ({error})") from error
+    for name in known:
+        _check_once(f"{analysis.name}.{name}", getattr(options, name))
+    return options
 
 
 def read_flag(analysis: Analysis[Any], name: str, text: str) -> Any:
@@ -48,6 +52,12 @@ def options_json(values: Any) -> str:
     """Return options, or a mapping of some of them, as canonical JSON: keys sorted, no spaces."""
     plain = values if isinstance(values, Mapping) else asdict(values)
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _check_once(name: str, value: Any) -> None:
+    """Raise `UsageError` for a list with an element that stands there twice."""
+    if isinstance(value, tuple) and len(set(value)) < len(value):
+        raise UsageError(f"option {name}: expected each once, got {', '.join(map(str, value))}")
 
 
 def _word(annotation: Any, text: str) -> Any:

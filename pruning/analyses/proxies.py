@@ -8,7 +8,7 @@ from pathlib import Path
 from pruning.analyses.scores import CHEAP_SCORES, CheapScore
 from pruning.redundancy.rank_correlation import RankCorrelation, rank_correlation
 from store import Query, Store
-from store.records import ProxyRecord
+from store.records import ProxyRecord, SourceName
 
 TARGETS = ("layer", "attention", "mlp", "head")
 TRUTHS = ("kl", "loss_increase")
@@ -19,8 +19,9 @@ _QUERIES = Path(__file__).parent / "queries"
 class ScoreRow:
     """A row of `scores.sql`: a cheap score of a part of a layer."""
 
-    source: str
+    source: SourceName
     model_id: str
+    revision: str
     analysis: str
     measure: str
     target: str
@@ -33,8 +34,9 @@ class ScoreRow:
 class DamageRow:
     """A row of `damages.sql`: the damage of taking a part of a layer out, in nats per token."""
 
-    source: str
+    source: SourceName
     model_id: str
+    revision: str
     measure: str
     target: str
     layer: int
@@ -45,7 +47,8 @@ class DamageRow:
 SCORES: Query[ScoreRow] = Query(_QUERIES / "scores.sql", ScoreRow)
 DAMAGES: Query[DamageRow] = Query(_QUERIES / "damages.sql", DamageRow)
 
-Model = tuple[str, str]  # source, model id
+# Source, model id and revision: the weights of another revision are others.
+Model = tuple[SourceName, str, str]
 Place = tuple[int, int | None]  # layer, head
 Values = Mapping[Place, float]
 
@@ -64,7 +67,7 @@ class Comparison:
         found: dict[Model, dict[Place, float]] = defaultdict(dict)
         for row in rows:
             if (row.analysis, row.measure, row.target) == (self.score.analysis, self.score.measure, self.target):
-                found[row.source, row.model_id][row.layer, row.head] = self.score.turned(row.value)
+                found[row.source, row.model_id, row.revision][row.layer, row.head] = self.score.turned(row.value)
         return found
 
     def damages_of(self, rows: Iterable[DamageRow]) -> Mapping[Model, Values]:
@@ -72,13 +75,14 @@ class Comparison:
         found: dict[Model, dict[Place, float]] = defaultdict(dict)
         for row in rows:
             if (row.measure, row.target) == (self.truth, self.target):
-                found[row.source, row.model_id][row.layer, row.head] = row.value
+                found[row.source, row.model_id, row.revision][row.layer, row.head] = row.value
         return found
 
-    def record(self, model_id: str | None, found: RankCorrelation) -> ProxyRecord:
-        """Return the row of the store."""
+    def record(self, model: Model | None, found: RankCorrelation) -> ProxyRecord:
+        """Return the row of the store of a model, None = pooled."""
+        source, model_id, _ = model or (None, None, None)
         return ProxyRecord(
-            self.run_id, model_id, self.target, self.score.name, self.truth, found.rho, found.low, found.high,
+            self.run_id, source, model_id, self.target, self.score.name, self.truth, found.rho, found.low, found.high,
             found.points, found.groups,
         )  # fmt: skip
 
@@ -111,8 +115,8 @@ def _records(asked: Comparison, scores: Iterable[ScoreRow], damages: Iterable[Da
     """Yield a record a model that has both score and damage, and the pooled one last."""
     mine, truths = asked.scores_of(scores), asked.damages_of(damages)
     pairs = {model: _paired(mine[model], truths[model]) for model in mine if mine[model].keys() & truths[model].keys()}
-    for (_, model_id), pair in pairs.items():
-        yield asked.record(model_id, rank_correlation([pair]))
+    for model, pair in pairs.items():
+        yield asked.record(model, rank_correlation([pair]))
     if pairs:
         yield asked.record(None, rank_correlation([*pairs.values()]))
 

@@ -1,6 +1,6 @@
 """What a redundancy analysis is, what it looks at, and what it finds. Values only."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -59,16 +59,22 @@ class Subject:
     seed: int = 0
     finished: Collection[str] = ()
 
+    def has_all(self, components: Iterable[str]) -> bool:
+        """Return whether there are components and all of them are finished."""
+        wanted = {*components}
+        return bool(wanted) and wanted.issubset(self.finished)
+
 
 @dataclass(frozen=True)
 class Analysis(Generic[Options]):
     """An analysis. `source` is a paper with its section, or the reason for it.
 
     `options` is a frozen dataclass with defaults; `fixed` names those of its fields that change a number rather than
-    the choice of what is measured: two runs that differ in one of them are different analyses. `drawn`: a seed changes
-    its numbers, beside the one that draws the calibration text. `measure` yields the pieces in the order of their use,
-    one as soon as it is measured. It raises `UnsupportedModelError` before the first one when it does not fit the model
-    and `NotFiniteError` for NaN or infinite numbers.
+    the choice of what is measured: two runs that differ in one of them are different analyses. `files` are those of
+    `fixed` that are paths: it is what the file holds that counts. `drawn`: a seed changes its numbers, beside the one
+    that draws the calibration text. `measure` yields the pieces in the order of their use, one as soon as it is
+    measured. It raises `UnsupportedModelError` before the first one when it does not fit the model and `NotFiniteError`
+    for NaN or infinite numbers.
     """
 
     name: str
@@ -78,6 +84,7 @@ class Analysis(Generic[Options]):
     options: type[Options]
     measure: Callable[[Subject, Options], Iterator[Piece]]
     fixed: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     drawn: bool = False
 
     def fixed_values(self, options: Options) -> Mapping[str, Any]:

@@ -171,17 +171,8 @@ def _subject(task: Slice) -> Subject:
     order, folder = task.planned.order, task.planned.folder
     assert folder is not None
     model = dense_model(folder)
-    reads = order.step.analysis.reads
-    text = texts_for(folder, task.planned.sizes, order.specification.seed).get(reads)
-    windows = text.windows if text else ()
-    return Subject(
-        model,
-        find_adapter(model),
-        calibration=windows if reads == "calibration" else (),
-        evaluation=windows if reads == "evaluation" else (),
-        seed=order.specification.seed,
-        finished=task.finished,
-    )
+    texts = texts_for(folder, task.planned.sizes, order.specification.seed)
+    return order.subject(model, find_adapter(model), texts.get(order.step.analysis.reads), task.finished)
 
 
 def _sliced(outcome: Outcome[Sliced]) -> Sliced:

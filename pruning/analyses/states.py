@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 from pruning.analyses.records import Analysis, Finding, Piece, Subject
 from pruning.redundancy.layer_means import StatePair, state_pairs
@@ -14,12 +15,19 @@ class StateOptions:
 
 def measure_states(subject: Subject, _: StateOptions) -> Iterator[Piece]:
     """Yield a piece a pair of boundaries; 0 enters the first layer, i + 1 leaves layer i."""
+    if subject.has_all(boundary_pair(*pair) for pair in combinations(range(len(subject.adapter.layers) + 1), 2)):
+        return
     for pair in state_pairs(subject.model, subject.adapter, subject.calibration):
         yield _piece(pair, len(subject.calibration))
 
 
+def boundary_pair(one: int, other: int) -> str:
+    """Return the component that two boundaries are."""
+    return f"states {one} and {other}"
+
+
 def _piece(pair: StatePair, windows: int) -> Piece:
-    component = f"states {pair.one} and {pair.other}"
+    component = boundary_pair(pair.one, pair.other)
     values = {"mean_cosine": pair.mean_cosine, "relative_difference": pair.relative_difference}
     missing = [name for name, value in values.items() if value is None]
     if missing:

@@ -9,7 +9,7 @@ from pruning.adapters.parts import LayerParts
 from pruning.analyses.records import Analysis, Finding, Piece, Subject
 from pruning.errors import UnsupportedModelError
 from pruning.redundancy.magnitudes import Magnitude, attention_matrices, magnitude_of, mlp_matrices
-from pruning.redundancy.roles import head_matrices
+from pruning.redundancy.roles import head_matrices, own_attention
 
 TARGETS = ("layer", "attention", "mlp", "head")
 
@@ -52,13 +52,8 @@ def _parts(subject: Subject, options: WeightOptions, index: int, layer: LayerPar
 
 
 def _heads(subject: Subject, index: int, layer: LayerParts) -> Iterator[Piece]:
-    own = [attention for attention in layer.attentions if not attention.cross]
-    if len(own) != 1:
-        found = f"looked for one attention to the layer's own stack; found {len(own)}"
-        yield Piece(f"layer {index} heads", (), f"{layer.path}: {found}")
-        return
     try:
-        matrices = [*head_matrices(layer, index, own[0])]
+        matrices = [*head_matrices(layer, index, own_attention(layer))]
     except UnsupportedModelError as error:
         yield Piece(f"layer {index} heads", (), str(error))
         return

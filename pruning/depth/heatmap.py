@@ -1,22 +1,20 @@
 """The scores of all blocks as a triangle of colours."""
 
-import io
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.text import printable
+from pictures.heatmaps import draw_layer_heatmaps
+from pictures.style import png_of
 from pruning.depth.output import check_file, write_file
 from pruning.depth.scores import DepthScores
 
 if TYPE_CHECKING:
     import numpy
 
-_DPI = 110
-_INCHES_A_LAYER, _FEWEST_INCHES, _MOST_INCHES = 0.28, 4.0, 24.0
-
 
 def depth_heatmap(scores: DepthScores, path: Path | str, *, overwrite: bool = False) -> None:
-    """Draw the scores as a PNG: across the start of a block, up its size; each row from its smallest to its greatest.
+    """Draw the scores as a PNG: across the start of a block, down its size; each row from its smallest to its greatest.
 
     Raises `UsageError` when a file is there already or cannot be written.
     """
@@ -41,27 +39,19 @@ def scaled(scores: DepthScores) -> "numpy.ndarray":
 
 
 def _png(scores: DepthScores) -> bytes:
-    import matplotlib as mpl
+    import numpy
 
-    mpl.use("Agg")
-    import seaborn
-    from matplotlib.figure import Figure
-
-    side = min(max(_FEWEST_INCHES, _INCHES_A_LAYER * scores.layers), _MOST_INCHES)
-    with mpl.rc_context({"font.family": ["DejaVu Sans"], "text.parse_math": False}):
-        figure = Figure(figsize=(side + 1.5, side), layout="constrained")
-        axes = figure.subplots()
-        seaborn.heatmap(
-            scaled(scores),
-            ax=axes,
-            cmap="viridis",
-            vmin=0,
-            vmax=1,
-            yticklabels=[str(size) for size in range(1, scores.layers)],
-            cbar_kws={"label": f"{scores.distance}, each row\nfrom its smallest (0) to its greatest (1)"},
-        )
-        axes.invert_yaxis()
-        axes.set(xlabel="first layer of the block", ylabel="layers in the block", title=printable(scores.model, 60))
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
-    return buffer.getvalue()
+    table = scaled(scores)
+    cells = [
+        {"panel": "blocks", "row": int(row) + 1, "column": int(start), "value": float(table[row, start])}
+        for row, start in numpy.argwhere(~numpy.isnan(table))
+    ]
+    draw = partial(
+        draw_layer_heatmaps,
+        title=scores.model,
+        value_label=f"{scores.distance}, each row\nfrom its smallest (0) to its greatest (1)",
+        row_label="layers in the block",
+        column_label="first layer of the block",
+        limits=(0.0, 1.0),
+    )
+    return png_of(draw, cells)

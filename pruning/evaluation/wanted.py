@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 PAIR_ACCURACY = "pair_accuracy"
 MEASURES = (*DAMAGE_UNITS, PAIR_ACCURACY)
-# Those that say something of the dense model itself.
 _ABSOLUTE = ("perplexity", PAIR_ACCURACY)
 
 
@@ -44,8 +43,14 @@ class WantedMeasures:
         return {name: found[name] for name in self._wanted}
 
     def dense(self) -> dict[str, Measurement]:
-        """Return those measures of the dense model, which it is now, that are not 0 or 1 for it by their nature."""
-        return {name: found for name, found in self.measured().items() if name in _ABSOLUTE}
+        """Return those of `absolute` of the dense model, which it is now. Raises `NotFiniteError`."""
+        found = self.measured()
+        return {name: found[name] for name in absolute(self._wanted)}
+
+
+def absolute(measures: Sequence[str]) -> tuple[str, ...]:
+    """Return those of some measures that are not 0 or 1 for the dense model by their nature."""
+    return tuple(name for name in measures if name in _ABSOLUTE)
 
 
 def check_measures(measures: Sequence[str]) -> None:

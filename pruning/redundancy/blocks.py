@@ -37,8 +37,13 @@ class BlockDistance:
 
     @property
     def component(self) -> str:
-        """Return the block's name: first and last layer, counted from 0."""
-        return f"layers {self.start}-{self.start + self.layers - 1}"
+        """Return the block's name."""
+        return block_component(self.start, self.layers)
+
+
+def block_component(start: int, layers: int) -> str:
+    """Return the name of a block: first and last layer, counted from 0."""
+    return f"layers {start}-{start + layers - 1}"
 
 
 def block_distances(

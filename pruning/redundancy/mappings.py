@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import permutations
 
 from pipeline.errors import UsageError, unknown_name
+from pruning.errors import UnsupportedModelError
 
 
 @dataclass(frozen=True)
@@ -28,16 +29,17 @@ def replacements(mapping: str, layers: int) -> tuple[Replacement, ...]:
 
     `all-pairs`; `next`: layer i by i + 1; `previous`: i by i - 1; `displacement:D`: i by i + D; `row:I`: layer I by
     every other; `column:J`: every other layer by J; `all-by:J`: all others by J at once; `all-by-one`: that for all J,
-    in order of J. Raises `UsageError` for another name, for a layer that is not there and where no pair is left.
+    in order of J. Raises as `check_mapping`, `UsageError` for a layer that is not there, and `UnsupportedModelError`
+    for a stack of one layer.
     """
     name, number = _parsed(mapping)
+    if layers < 2:
+        raise UnsupportedModelError(
+            f"mapping {mapping!r}: looked for two different layers; the main stack has {layers}"
+        )
     lowest, highest = (1 - layers, layers - 1) if name == "displacement" else (0, layers - 1)
     if name in _NUMBERED and not lowest <= number <= highest:
         raise UsageError(f"mapping {mapping!r}: expected a number from {lowest} to {highest}, got {number}")
-    if layers < 2 or (name == "displacement" and number == 0):
-        raise UsageError(
-            f"mapping {mapping!r}: expected two different layers, got {layers} layers and itself as source"
-        )
     if name == "all-by":
         return (_all_by(number, layers),)
     if name == "all-by-one":
@@ -45,6 +47,24 @@ def replacements(mapping: str, layers: int) -> tuple[Replacement, ...]:
     pairs = [pair for pair in permutations(range(layers), 2) if _belongs(*pair, name, _STEPS.get(name, number))]
     pairs.sort(key=lambda pair: (abs(pair[1] - pair[0]), *pair))
     return tuple(Replacement(source, (layer,)) for layer, source in pairs)
+
+
+def layer_pairs(mapping: str, layers: int) -> tuple[tuple[int, int], ...]:
+    """Return the pairs i < j that a mapping names, whichever of the two it replaces, near ones first, then by i.
+
+    Raises what `replacements` raises.
+    """
+    pairs = {
+        (min(layer, each.source), max(layer, each.source))
+        for each in replacements(mapping, layers)
+        for layer in each.layers
+    }
+    return tuple(sorted(pairs, key=lambda pair: (pair[1] - pair[0], pair)))
+
+
+def check_mapping(mapping: str) -> None:
+    """Raise `UsageError` for what is no mapping of any stack: another name, and layers by themselves."""
+    _parsed(mapping)
 
 
 def _belongs(layer: int, source: int, name: str, number: int) -> bool:
@@ -63,7 +83,10 @@ def _parsed(mapping: str) -> tuple[str, int]:
     if (match["number"] is not None) != (name in _NUMBERED):
         form = _FORMS[_NAMES.index(name)]
         raise UsageError(f"mapping: expected {form}, got {mapping!r}")
-    return name, int(match["number"] or 0)
+    number = int(match["number"] or 0)
+    if name == "displacement" and number == 0:
+        raise UsageError(f"mapping {mapping!r}: expected two different layers, got each layer as its own source")
+    return name, number
 
 
 def _all_by(source: int, layers: int) -> Replacement:

@@ -41,8 +41,9 @@ def rank_correlation(
 
     One group: Spearman's rho, ties with their average rank; points are resampled. Several groups (models): ranks are
     taken within each, centred and divided by its size, and correlated over all points, so that differences between
-    groups do not count: a mean of the groups' rho by their sizes, exactly so without ties. Groups are resampled first
-    and then points within each. A group of fewer than four points, or in which a side does not vary, is left out.
+    groups do not count: without ties a mean of the groups' rho, each weighted by n - 1/n of its n points. Groups are
+    resampled first and then points within each. A group of fewer than four points, or in which a side does not vary, is
+    left out.
     Resamples in which a side does not vary have no correlation and are left out of the percentiles. The same seed
     draws the same points for numbers of the same sizes.
 

@@ -79,9 +79,7 @@ def _mlp_outputs(model: "PreTrainedModel", layer: LayerParts) -> Iterator[Region
 
 def _expert_outputs(experts: ExpertParts) -> Iterator[Projection]:
     """Yield for each expert the matrix back to the state."""
-    each = len(experts.matrices) // experts.count
-    for first in range(0, len(experts.matrices), each):
-        matrices = experts.matrices[first : first + each]
+    for matrices in experts.one_by_one:
         mlp = None if experts.stacked else find_mlp(matrices)
         yield matrices[-1] if mlp is None else mlp.down
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from pruning.adapters.matrices import last_name
 from pruning.adapters.mlp import find_mlp
 from pruning.adapters.parts import AttentionParts, ExpertParts, LayerParts, MlpParts, Projection, Slice
+from pruning.errors import UnsupportedModelError
 from pruning.removal.weights import rows_of
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 # Whether what is taken of a matrix is counted along its outputs or its inputs.
 Side = Literal["outputs", "inputs"]
+_SEVERAL = {("query", "key", "value"): "fused", ("gate", "up"): "gate_up"}
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,25 @@ def logical_matrices(layer: LayerParts, index: int) -> list[LogicalMatrix]:
     ]
 
 
+def stored_roles(layer: LayerParts, index: int) -> dict[Projection, str]:
+    """Return what every prunable matrix of the layer with this index is for, as it is stored, in their order.
+
+    One that holds query, key and value is `fused`, one that holds gate and up is `gate_up`.
+    """
+    held: dict[Projection, list[str]] = {}
+    for each in logical_matrices(layer, index):
+        held.setdefault(each.matrix, []).append(each.role)
+    return {matrix: _SEVERAL.get(tuple(roles), roles[0]) for matrix, roles in held.items()}
+
+
+def own_attention(layer: LayerParts) -> AttentionParts:
+    """Return the attention of a layer to its own stack. Raises `UnsupportedModelError` unless there is one."""
+    own = [attention for attention in layer.attentions if not attention.cross]
+    if len(own) != 1:
+        raise UnsupportedModelError(f"{layer.path}: looked for one self-attention; found {len(own)}")
+    return own[0]
+
+
 def head_matrices(layer: LayerParts, index: int, attention: AttentionParts) -> Iterator[LogicalMatrix]:
     """Yield query, key, value (outputs) and output (inputs) of every query head of an attention of a layer.
 
@@ -132,9 +153,7 @@ def _of_mlp(layer: LayerParts, index: int, mlp: MlpParts) -> Iterator[LogicalMat
 
 
 def _of_experts(layer: LayerParts, index: int, experts: ExpertParts) -> Iterator[LogicalMatrix]:
-    each = len(experts.matrices) // experts.count
-    for first in range(0, len(experts.matrices), each):
-        own = experts.matrices[first : first + each]
+    for own in experts.one_by_one:
         mlp = None if experts.stacked else find_mlp(own)
         if mlp is not None:
             yield from _of_mlp(layer, index, mlp)

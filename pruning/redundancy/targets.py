@@ -8,9 +8,10 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError, unknown_name
-from pruning.adapters.parts import Adapter, AttentionParts, LayerParts, Slice
+from pruning.adapters.parts import Adapter, LayerParts, Slice
 from pruning.errors import UnsupportedModelError
 from pruning.redundancy.regions import COPIED, ZEROED, Find, Region, Regions
+from pruning.redundancy.roles import own_attention
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -45,13 +46,13 @@ def head_region(model: "PreTrainedModel", adapter: Adapter, layer: int, head: in
 
     Raises as `copied_regions` does.
     """
-    piece = _own_attention(adapter.layers[layer]).mixed(head)
+    piece = own_attention(adapter.layers[layer]).mixed(head)
     return _checked(model, adapter, layer, HEAD, (_region(piece, 1 - piece.matrix.output_dimension),))
 
 
 def heads_of(layer: LayerParts) -> int:
     """Return the number of query heads of a layer. Raises `UnsupportedModelError` without one self-attention."""
-    return _own_attention(layer).heads
+    return own_attention(layer).heads
 
 
 def check_target(model: "PreTrainedModel", adapter: Adapter, target: str) -> None:
@@ -123,13 +124,6 @@ def _names(model: "PreTrainedModel", layer: LayerParts) -> list[str]:
     """Return the paths, in their layer, of what holds parameters."""
     names = [name for name, _ in model.get_submodule(layer.path).named_parameters()]
     return list(dict.fromkeys(name.rpartition(".")[0] or name for name in names))
-
-
-def _own_attention(layer: LayerParts) -> AttentionParts:
-    own = [attention for attention in layer.attentions if not attention.cross]
-    if len(own) != 1:
-        raise UnsupportedModelError(f"{layer.path}: looked for one self-attention; found {len(own)}")
-    return own[0]
 
 
 def _region(piece: Slice, dimension: int) -> Region:

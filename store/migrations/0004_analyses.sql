@@ -34,6 +34,7 @@ ALTER TABLE redundancy ADD COLUMN n INTEGER;
 
 CREATE TABLE proxies (
     run_id       VARCHAR NOT NULL,
+    source       VARCHAR,
     model_id     VARCHAR,
     target       VARCHAR NOT NULL,
     proxy        VARCHAR NOT NULL,
@@ -54,7 +55,7 @@ QUALIFY row_number() OVER (
 CREATE VIEW current_redundancy AS
 WITH newest AS (
     SELECT source, model_id, analysis, analysis_key
-    FROM current_analyses
+    FROM analyses  -- another choice of components that failed since takes nothing away
     WHERE status IN ('done', 'partial')
     QUALIFY row_number() OVER (PARTITION BY source, model_id, analysis ORDER BY run_id DESC, analysis_key) = 1
 )

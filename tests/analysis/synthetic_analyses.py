@@ -96,9 +96,9 @@ def _proxy(models: tuple[str, ...], target: str, score: str, truth: str, rho: fl
     n = LAYERS * (HEADS if target == "head" else 1)
     for position, model in enumerate(models):
         own = rho + 0.08 * (position - 2)
-        yield ProxyRecord(RUN, model, target, score, truth, own, own - 0.4, min(1.0, own + 0.4), n, 1)
+        yield ProxyRecord(RUN, "reference", model, target, score, truth, own, own - 0.4, min(1.0, own + 0.4), n, 1)
     yield ProxyRecord(
-        RUN, None, target, score, truth, rho, rho - 0.25, min(1.0, rho + 0.25), n * len(models), len(models)
+        RUN, None, None, target, score, truth, rho, rho - 0.25, min(1.0, rho + 0.25), n * len(models), len(models)
     )
 
 

@@ -20,6 +20,7 @@ from store import Store
 SMALL = (
     *("--offline", "--methods", "random,depth-last,mlp-maxmin", "--ratios", "0.25"),
     *("--evaluation-windows", "4", "--calibration-windows", "4", "--latency-repeats", "1", "--workers", "2"),
+    *("--analyses", str(Path(__file__).parent / "small_analyses.toml"), "--damage-windows", "4"),
 )
 FROM_REFERENCE = ("--source", "reference")
 STAGES = ("--extract", "--process", "--prune", "--analyze")

@@ -96,3 +96,19 @@ def test_bars_stand_by_group_and_colour(layers: int) -> None:
     heights = [patch.get_height() for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
     assert heights == [float(layer + 1) for layer in range(layers)] * 2
     assert png_of(lambda rows: draw_bars(rows, "t", group_label="g", value_label="v"), frame.to_dict("records"))
+
+
+def test_small_damage_has_a_bar_beside_a_great_one() -> None:
+    frame = pandas.DataFrame([("p", 0, "mlp", 12.0), ("p", 1, "mlp", 0.02)], columns=["panel", "group", "bar", "value"])
+    figure = draw_bars(frame, "t", group_label="layer", value_label="v", logarithmic=True)
+    [axes] = figure.axes
+    great, small = (
+        axes.transData.transform((0, bar.get_height()))[1] for bar in axes.patches if isinstance(bar, Rectangle)
+    )
+    nothing = axes.transData.transform((0, 0))[1]
+    assert small - nothing > (great - nothing) / 4
+
+
+def test_counts_in_cells_are_short() -> None:
+    figure = draw_layer_heatmaps(cells(["a"], 1, lambda row, column: 13824.0), "t", value_label="v")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["13.8 K"]

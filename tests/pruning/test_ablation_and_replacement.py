@@ -95,14 +95,17 @@ def test_a_planted_copy_costs_exactly_nothing(model: Any, windows: Windows, targ
 
 def test_replacing_equals_a_model_that_was_copied(model: Any, windows: Windows) -> None:
     path = [layer.path for layer in inspect(model).layers]
-    options = ReplacementOptions(targets=("layer",), mapping="all-by:2", measures=("loss_increase",))
-    (piece,) = REPLACEMENT.measure(subject_of(model, windows), options)
-    (found,) = piece.findings
-    assert (found.component, found.layer, found.other_layer) == ("layer of all layers by 2", None, 2)
-    shared = copy.deepcopy(model)
-    for index in (0, 1, 3):
-        shared.get_submodule(path[index]).load_state_dict(model.get_submodule(path[2]).state_dict())
-    assert found.value == pytest.approx(mean_loss(shared, windows) - mean_loss(model, windows), abs=1e-5)
+    options = ReplacementOptions(targets=("layer",), mapping="all-by-one", measures=("loss_increase",))
+    pieces = [*REPLACEMENT.measure(subject_of(model, windows), options)]
+    dense = mean_loss(model, windows)
+    for source, piece in enumerate(pieces):
+        (found,) = piece.findings
+        assert (found.component, found.layer, found.other_layer) == (f"layer of all layers by {source}", None, source)
+        shared = copy.deepcopy(model)
+        for index in {0, 1, 2, 3} - {source}:
+            shared.get_submodule(path[index]).load_state_dict(model.get_submodule(path[source]).state_dict())
+        assert found.value == pytest.approx(mean_loss(shared, windows) - dense, abs=1e-5)
+    assert len(pieces) == 4
 
 
 def test_near_pairs_come_first_and_finished_ones_cost_nothing(windows: Windows, dense_models: dict[str, Any]) -> None:
@@ -161,6 +164,19 @@ def test_a_target_that_only_some_layers_have_is_refused_in_the_others(windows: W
     ]
 
 
+def test_heads_that_a_layer_has_not_are_refused_and_the_others_measured(windows: Windows) -> None:
+    model = build_tiny("llama")
+    few = tuple(tuple(token % 99 for token in window[:8]) for window in windows[:2])
+    adapter = inspect(model)
+    stack = replace(adapter.main, layers=(replace(adapter.layers[0], attentions=()), adapter.layers[1]))
+    subject = Subject(model, replace(adapter, stacks=(stack,), main=stack), (), few)
+    pieces = [*ABLATION.measure(subject, AblationOptions(targets=("head",), measures=("kl",)))]
+    assert [piece.component for piece in pieces] == ["layer 0 heads", *(f"layer 1 head {head}" for head in range(4))]
+    assert [piece.refusal for piece in pieces] == [
+        "model.layers.0: looked for one self-attention; found 0", None, None, None, None
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["bert", "t5", "vit", "albert"])
 def test_models_without_a_next_token_are_refused_before_the_first_piece(name: str) -> None:
     model = build_tiny(name)
@@ -169,27 +185,33 @@ def test_models_without_a_next_token_are_refused_before_the_first_piece(name: st
         ABLATION.measure(subject, AblationOptions(targets=("mlp",))),
         REPLACEMENT.measure(subject, ReplacementOptions(targets=("mlp",))),
     ):
-        with pytest.raises((UnsupportedModelError, UsageError)):
+        with pytest.raises(UnsupportedModelError):
             next(pieces)
 
 
 def test_wrong_options_are_refused_before_the_model_runs(dense_models: dict[str, Any]) -> None:
     subject = subject_of(dense_models["llama"], ())
-    for ablation in (
-        AblationOptions(targets=("mpl",)),
-        AblationOptions(targets=()),
-        AblationOptions(measures=("los",)),
-        AblationOptions(targets=("head+mlp",)),
-    ):
+    for ablation in (AblationOptions(targets=("mpl",)), AblationOptions(targets=("head+mlp",))):
         with pytest.raises(UsageError):
             next(ABLATION.measure(subject, ablation))
-    for replacement in (
-        ReplacementOptions(targets=("head",)),
-        ReplacementOptions(mapping="row:4"),
-        ReplacementOptions(measures=()),
-    ):
-        with pytest.raises(UsageError):
-            next(REPLACEMENT.measure(subject, replacement))
+    with pytest.raises(UsageError):
+        next(REPLACEMENT.measure(subject, ReplacementOptions(mapping="row:4")))
+
+
+@pytest.mark.parametrize(
+    ("options", "values"),
+    [
+        (AblationOptions, {"targets": ()}),
+        (AblationOptions, {"measures": ("los",)}),
+        (ReplacementOptions, {"targets": ("head",)}),
+        (ReplacementOptions, {"mapping": "nxt"}),
+        (ReplacementOptions, {"mapping": "displacement:0"}),
+        (ReplacementOptions, {"measures": ()}),
+    ],
+)
+def test_options_that_fit_no_model_are_refused_before_any_is_loaded(options: Any, values: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        options(**values)
 
 
 def test_pair_accuracy_of_a_reference_model() -> None:

@@ -43,7 +43,9 @@ def test_values_are_taken_by_type_and_lists_become_tuples() -> None:
         ({"refuses": 1}, "option toy.refuses: expected bool"),
         ({"words": "a"}, "option toy.words: expected tuple"),
         ({"words": [1]}, "option toy.words: expected tuple"),
+        ({"words": ["a", "b", "a"]}, "option toy.words: expected each once, got a, b, a"),
         ({"offset": float("nan")}, "finite"),
+        ({"words": ["a", "b", "a"]}, "option toy.words: expected each once, got a, b, a"),
     ],
 )
 def test_anything_else_is_an_error_that_says_what_was_expected(given: dict[str, Any], words: str) -> None:
@@ -77,6 +79,7 @@ def test_toml_and_yaml_say_the_same(tmp_path: Path) -> None:
         ("[[analyses]]\nnam = 'toy'", "expected an analysis with a name"),
         ("analyses = 'toy'", "a description and"),
         ("[[", "no valid TOML"),
+        ("a = " + "[" * 5000, "no valid TOML"),
     ],
 )
 def test_a_file_with_a_fault_is_refused(tmp_path: Path, text: str, words: str) -> None:
@@ -86,7 +89,7 @@ def test_a_file_with_a_fault_is_refused(tmp_path: Path, text: str, words: str) -
         load_configuration(str(path))
 
 
-@pytest.mark.parametrize("text", ["[", "- 1", "!!python/object/apply:os.getcwd []", "null"])
+@pytest.mark.parametrize("text", ["[", "[" * 5000, "- 1", "!!python/object/apply:os.getcwd []", "null"])
 def test_yaml_is_read_without_running_anything(tmp_path: Path, text: str) -> None:
     path = tmp_path / "faulty.yaml"
     path.write_text(text)
@@ -113,6 +116,8 @@ def test_flags_lie_over_a_configuration_and_choose_from_it(tmp_path: Path) -> No
     assert [step.analysis for step in asked_configuration(("seeing",), str(path), ()).steps] == [SEEING]
     with pytest.raises(UsageError, match="unknown analysis of mine 'blocks'"):
         asked_configuration(("blocks",), str(path), ())
+    with pytest.raises(UsageError, match="seeing is not run; expected an option of one of toy"):
+        asked_configuration(("toy",), str(path), options)
     assert [step.options for step in asked_configuration(("toy",), None, ("toy.count=9",)).steps] == [ToyOptions(9)]
 
 

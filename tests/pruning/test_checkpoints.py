@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 
 from pipeline.errors import UsageError
 from pruning import inspect, prune
@@ -134,3 +135,15 @@ def test_a_checkpoint_that_holds_a_folder_is_not_overwritten(tmp_path: Path) -> 
     with pytest.raises(UsageError, match="something else than a checkpoint"):
         check_output(folder, overwrite=True)
     assert (folder / "mine").is_dir()
+
+
+@pytest.mark.parametrize("words", ["unable to mmap 9 bytes: Cannot allocate memory (12)", "can't start new thread"])
+def test_want_of_memory_is_no_fault_of_the_model(
+    checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    def starved(*_: object, **__: object) -> None:
+        raise RuntimeError(words)
+
+    monkeypatch.setattr(transformers.LlamaForCausalLM, "from_pretrained", starved)
+    with pytest.raises(RuntimeError, match=words[-10:-4]):
+        load_model(checkpoints["llama"])

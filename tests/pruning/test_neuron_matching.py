@@ -15,7 +15,7 @@ from pipeline.errors import UsageError
 from pruning import inspect
 from pruning.adapters import MlpParts
 from pruning.analyses import ANALYSES, Finding, Piece, Subject
-from pruning.analyses.neuron_matching import NeuronMatchingOptions, layer_pairs, measure_matching
+from pruning.analyses.neuron_matching import NeuronMatchingOptions, measure_matching
 from pruning.errors import NotFiniteError, UnsupportedModelError
 from pruning.evaluation.damage import DAMAGE_UNITS, DamageMeter
 from pruning.redundancy.matching import ASSIGNMENTS, align, greedy, hungarian, squared_distances
@@ -210,7 +210,7 @@ def test_the_damage_is_that_of_the_compressed_models(dense_models: dict[str, Any
 
 def test_the_model_is_given_back_bit_by_bit(model: Any, windows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     before = state_of(model)
-    options = NeuronMatchingOptions(pairs="all", threshold=0.1)
+    options = NeuronMatchingOptions(mapping="all-pairs", threshold=0.1)
     pieces = measure_matching(subject_of(model, windows), options)
     next(pieces)
     assert unchanged(model, before)
@@ -233,11 +233,12 @@ def test_without_text_the_weights_are_compared_and_finished_pairs_left_out(
     dense_models: dict[str, Any], windows: Any
 ) -> None:
     model = dense_models["opt"]
-    whole = [*measure_matching(subject_of(model, windows), NeuronMatchingOptions(pairs="displacement", displacement=2))]
-    plain = [*measure_matching(subject_of(model), NeuronMatchingOptions(pairs="displacement", displacement=2))]
+    two_apart = NeuronMatchingOptions(mapping="displacement:2")
+    whole = [*measure_matching(subject_of(model, windows), two_apart)]
+    plain = [*measure_matching(subject_of(model), two_apart)]
     assert [piece.component for piece in whole] == ["mlp of layers 0 and 2", "mlp of layers 1 and 3"]
     assert [piece.findings[:4] for piece in whole] == [piece.findings for piece in plain]
-    options = NeuronMatchingOptions(pairs="displacement", displacement=2, evaluate=False)
+    options = replace(two_apart, evaluate=False)
     assert [*measure_matching(subject_of(model, windows), options)] == plain
     component = "mlp of layers 1 and 3"
     assert plain[1].findings[0] == Finding(
@@ -247,34 +248,24 @@ def test_without_text_the_weights_are_compared_and_finished_pairs_left_out(
     assert [*measure_matching(subject, options)] == plain[:1]
 
 
-def test_pairs_are_asked_for_by_distance() -> None:
-    assert layer_pairs(NeuronMatchingOptions(), 4) == [(0, 1), (1, 2), (2, 3)]
-    assert layer_pairs(NeuronMatchingOptions(pairs="all"), 3) == [(0, 1), (1, 2), (0, 2)]
-    assert layer_pairs(NeuronMatchingOptions(pairs="displacement", displacement=3), 4) == [(0, 3)]
-    assert layer_pairs(NeuronMatchingOptions(), 1) == []
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (NeuronMatchingOptions(pairs="nxt"), "unknown choice of pairs 'nxt'. Did you mean next"),
-        (NeuronMatchingOptions(pairs="displacement", displacement=0), "expected 1 layer or more, got 0"),
-        (NeuronMatchingOptions(assignment="best"), "unknown assignment 'best'"),
+        ({"mapping": "nxt"}, "unknown mapping 'nxt'. Did you mean next"),
+        ({"assignment": "best"}, "unknown assignment 'best'"),
     ],
 )
-def test_options_that_cannot_be_meant(
-    dense_models: dict[str, Any], options: NeuronMatchingOptions, message: str
-) -> None:
+def test_options_that_cannot_be_meant(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        next(measure_matching(subject_of(dense_models["llama"]), options))
+        NeuronMatchingOptions(**options)
 
 
 def test_what_does_not_fit_says_why(build_model: Callable[..., Any]) -> None:
     with pytest.raises(UnsupportedModelError, match="is a mixture of"):
         next(measure_matching(subject_of(build_tiny("mixtral")), NeuronMatchingOptions()))
     model = build_model("llama")
-    with pytest.raises(UnsupportedModelError, match="so far apart; the main stack has 4"):
-        next(measure_matching(subject_of(model), NeuronMatchingOptions(pairs="displacement", displacement=9)))
+    with pytest.raises(UnsupportedModelError, match="looked for two different layers; the main stack has 1"):
+        next(measure_matching(subject_of(build_model("llama", num_hidden_layers=1)), NeuronMatchingOptions()))
     mlp = model.model.layers[1].mlp
     for name in ("gate_proj", "up_proj"):
         setattr(mlp, name, torch.nn.Linear(32, 40, bias=False))
@@ -289,5 +280,9 @@ def test_what_does_not_fit_says_why(build_model: Callable[..., Any]) -> None:
 
 def test_it_is_listed_and_its_options_that_change_numbers_are_known() -> None:
     found = ANALYSES["neuron-matching"]
-    assert dict(found.fixed_values(found.options())) == {"threshold": 0.001, "assignment": "hungarian"}
+    assert dict(found.fixed_values(found.options())) == {
+        "threshold": 0.001,
+        "assignment": "hungarian",
+        "evaluate": True,
+    }
     assert not found.drawn

@@ -1,17 +1,16 @@
 """Cheap scores against damage, from rows of the store: the right rows, turned the right way, nothing else."""
 
 from collections.abc import Iterator
-from dataclasses import fields
 from itertools import product
 from typing import Any
 
 import pytest
 from scipy.stats import rankdata
 
-from pruning.analyses.proxies import DAMAGES, SCORES, TARGETS, TRUTHS, compare_proxies
+from pruning.analyses.proxies import TARGETS, TRUTHS, compare_proxies
 from pruning.analyses.scores import CHEAP_SCORES
-from store import Query, Store
-from store.records import AnalysisRecord, ProxyRecord, RedundancyRecord
+from store import Store
+from store.records import AnalysisRecord, ProxyRecord, RedundancyRecord, SourceName
 from tests.pruning.test_rank_correlation import spearman
 
 RUN = "20261101T100000.000000-cccccc"
@@ -22,14 +21,22 @@ KL = (0.9, 0.2, 0.3, 0.1, 0.5, 0.7)
 NEARLY = (0.9, 0.3, 0.2, 0.1, 0.5, 0.7)
 
 
-def insert(store: Store, analysis: str, rows: list[dict[str, Any]], model: str = "m") -> None:
-    key = f"{model}-{analysis}"
+def insert(
+    store: Store,
+    analysis: str,
+    rows: list[dict[str, Any]],
+    model: str = "m",
+    *,
+    source: SourceName = "reference",
+    revision: str = "1",
+) -> None:
+    key = f"{source}-{model}-{revision}-{analysis}"
     outcome = AnalysisRecord(
         RUN,
         key,
-        "reference",
+        source,
         model,
-        "1",
+        revision,
         analysis,
         1,
         None,
@@ -45,7 +52,7 @@ def insert(store: Store, analysis: str, rows: list[dict[str, Any]], model: str =
         None,
     )
     store.insert([outcome], [
-        RedundancyRecord(RUN, model, "1", analysis, 1, f"part {index}", unit="1", seed=0, analysis_key=key, **row)
+        RedundancyRecord(RUN, model, revision, analysis, 1, f"part {index}", unit="1", seed=0, analysis_key=key, **row)
         for index, row in enumerate(rows)
     ])  # fmt: skip
 
@@ -189,6 +196,30 @@ def test_parts_without_a_score_or_without_damage_are_left_out(store: Store) -> N
     assert only(found, "weight norm").n_components == 5
 
 
+def test_models_of_one_name_from_two_sources_are_two(store: Store) -> None:
+    sources: tuple[SourceName, ...] = ("directory", "hub")
+    for source, scores in zip(sources, (KL, NEARLY), strict=True):
+        insert(store, "ablation", [
+            {"measure": "kl", "value": value, "target": "layer", "layer": layer} for layer, value in enumerate(KL)
+        ], source=source)  # fmt: skip
+        insert(store, "weights", [
+            {"measure": "norm", "value": value, "target": "layer", "layer": layer} for layer, value in enumerate(scores)
+        ], source=source)  # fmt: skip
+    found = {(row.source, row.model_id): row for row in compare_proxies(store, RUN)}
+    assert found.keys() == {("directory", "m"), ("hub", "m"), (None, None)}
+    assert found["directory", "m"].spearman == pytest.approx(1)
+    assert found["hub", "m"].spearman == pytest.approx(spearman(KL, NEARLY))
+    assert found[None, None].n_models == 2
+
+
+def test_scores_of_another_revision_say_nothing_of_its_damage(store: Store) -> None:
+    ablate(store)
+    insert(store, "weights", [
+        {"measure": "norm", "value": value, "target": "layer", "layer": layer} for layer, value in enumerate(NEARLY)
+    ], revision="2")  # fmt: skip
+    assert compare_proxies(store, RUN) == []
+
+
 def test_an_empty_store_gives_nothing(store: Store) -> None:
     assert compare_proxies(store, RUN) == []
 
@@ -203,12 +234,6 @@ def test_the_records_go_into_the_store(store: Store) -> None:
     assert store.rows("SELECT model_id, spearman FROM current_proxies ORDER BY 1 NULLS LAST") == [
         ("m", None), (None, None),
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize("query", [SCORES, DAMAGES], ids=lambda query: query.path.stem)
-def test_a_query_gives_the_columns_of_its_row(query: Query[Any], store: Store) -> None:
-    described = store.rows(f"DESCRIBE {query.sql()}")
-    assert [row[0] for row in described] == [field.name for field in fields(query.row)]
 
 
 def test_every_score_has_a_name_and_rows_of_its_own() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.errors import UsageError
 from pruning import inspect
 from pruning.errors import UnsupportedModelError
-from pruning.redundancy.mappings import Replacement, replacements
+from pruning.redundancy.mappings import Replacement, layer_pairs, replacements
 from pruning.redundancy.swap import copied, copies_of, zeroed
 from pruning.redundancy.targets import copied_regions, head_region, zeroed_regions
 from tests.pruning.architectures import build_tiny
@@ -240,5 +240,12 @@ def test_what_is_no_mapping_is_refused(mapping: str) -> None:
 
 
 def test_one_layer_has_no_pairs() -> None:
-    with pytest.raises(UsageError, match="two different layers"):
+    with pytest.raises(UnsupportedModelError, match="two different layers; the main stack has 1"):
         replacements("all-pairs", 1)
+
+
+def test_pairs_whichever_of_the_two_is_replaced() -> None:
+    assert layer_pairs("next", 4) == layer_pairs("previous", 4) == ((0, 1), (1, 2), (2, 3))
+    assert layer_pairs("all-pairs", 3) == layer_pairs("all-by-one", 3) == ((0, 1), (1, 2), (0, 2))
+    assert layer_pairs("displacement:-3", 4) == ((0, 3),)
+    assert layer_pairs("row:2", 4) == layer_pairs("all-by:2", 4) == ((1, 2), (2, 3), (0, 2))

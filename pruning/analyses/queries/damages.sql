@@ -1,5 +1,5 @@
 -- One row a model, part of a layer and measure: what taking the part out costs, measured.
-SELECT source, model_id, measure, target, layer, head, value
+SELECT source, model_id, revision, measure, target, layer, head, value
 FROM current_redundancy
 WHERE analysis = 'ablation'
     AND measure IN ('kl', 'loss_increase')
