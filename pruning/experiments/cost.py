@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import log
 from pathlib import Path
 
 from store.database import Query, Store
@@ -47,8 +46,13 @@ class Costs:
         if known is not None:
             return known
         sizes = self.by_method.get(method, ((DEFAULT_PARAMETERS, DEFAULT_SECONDS),))
-        size, seconds = min(sizes, key=lambda pair: (abs(log(parameters / pair[0])), pair))
+        size, seconds = min(sizes, key=lambda pair: (_times(parameters, pair[0]), pair))
         return seconds * max(1.0, parameters / size)
+
+
+def _times(one: int, other: int) -> float:
+    """Return how many times the smaller number is in the greater."""
+    return max(one, other) / min(one, other)
 
 
 def costs_of(rows: Iterable[CostRow]) -> Costs:
