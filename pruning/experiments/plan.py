@@ -73,7 +73,7 @@ def make_plan(store: Store, settings: Settings) -> Plan:
         ],
         settings.only,
     )
-    statuses = {row.experiment_key: row.status for row in store.fetch(OUTCOMES)}
+    statuses: dict[str, ExperimentStatus] = {row.experiment_key: row.status for row in store.fetch(OUTCOMES)}
     open_ones = [each for each in experiments if _is_open(statuses.get(each.specification.key), settings)]
     return Plan(
         by_information(open_ones),

@@ -71,5 +71,4 @@ POISONS = {
 }
 TOYS = [_toy(name, function) for name, function in POISONS.items()]
 
-for module in (pruning.api, pruning.experiments.plan):
-    module.METHODS = Registry("method", [*METHODS, *TOYS])
+pruning.api.METHODS = pruning.experiments.plan.METHODS = Registry("method", [*METHODS, *TOYS])

@@ -40,7 +40,7 @@ def store_with(path: Path, folders: dict[str, Path]) -> Path:
     return path
 
 
-def drive(*arguments: str | Path) -> str:
+def drive(*arguments: str | int | Path) -> str:
     command = [sys.executable, str(DRIVER), *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     answer = subprocess.run(command, env=environment, capture_output=True, text=True)
