@@ -65,7 +65,9 @@ def test_tasks_are_read_as_they_begin(engine: Engine) -> None:
             assert len(told) >= number - 1  # of those before, no more than one is still at work
             yield Task(str(number), number)
 
-    told.extend(outcome.value or 0 for outcome in run_tasks(double, tasks(), workers=2, limits=ROOMY, engine=engine))
+    for outcome in run_tasks(double, tasks(), workers=2, limits=ROOMY, engine=engine):
+        assert outcome.value is not None
+        told.append(outcome.value)
     assert sorted(told) == [0, 2, 4, 6, 8]
 
 
