@@ -10,8 +10,7 @@ from pipeline.cli import new_app, with_settings
 from pipeline.errors import StageError, UsageError
 from pipeline.progress import Progress
 from pipeline.settings import Settings
-from pipeline.stages import StageName, StagePlan, StageReport
-from pipeline.text import count_of
+from pipeline.stages import StageName, StagePlan, StageReport, tell_plan
 from store import Store
 
 STAGE_MODULES: dict[StageName, str] = {
@@ -60,7 +59,7 @@ def main(
     with Store.open(settings.store if settings.store.exists() or not dry_run else None) as store:
         for name, module in modules.items():
             if dry_run:
-                _tell_plan(module.plan(store, settings), progress)
+                tell_plan(module.plan(store, settings), progress)
             else:
                 _run_stage(name, module, store, settings, progress)
     if not dry_run:
@@ -78,21 +77,6 @@ def _run_stage(name: StageName, module: Stage, store: Store, settings: Settings,
     counts = ", ".join(f"{count:,} {what}" for what, count in report.counts.items())
     text = "\n".join([f"{name}: done in {seconds:.0f} s: {counts or 'nothing to count'}", *report.notes])
     progress.result(text, stage=name, seconds=round(seconds, 1), counts=report.counts, notes=report.notes)
-
-
-def _tell_plan(plan: StagePlan, progress: Progress) -> None:
-    steps = [f"  {step}" for step in plan.steps]
-    headline = (
-        f"{plan.stage}: {count_of(len(plan.steps), 'step')}, about {plan.seconds:.0f} s, "
-        f"{plan.download_bytes / 1e6:.1f} MB to download"
-    )
-    progress.result(
-        "\n".join([headline, *steps]),
-        stage=plan.stage,
-        steps=plan.steps,
-        seconds=plan.seconds,
-        download_bytes=plan.download_bytes,
-    )
 
 
 if __name__ == "__main__":

@@ -61,6 +61,8 @@ def parse_list(value: Any) -> Any:
 Quantity = Annotated[int, BeforeValidator(parse_quantity), Field(gt=0)]
 Names = Annotated[tuple[str, ...], BeforeValidator(parse_list), Field(min_length=1)]
 NamesOrNone = Annotated[tuple[str, ...], BeforeValidator(parse_list)]
+Key = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Keys = Annotated[tuple[Key, ...], BeforeValidator(parse_list)]
 Similarity = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Ratios = Annotated[tuple[Ratio, ...], BeforeValidator(parse_list), Field(min_length=1)]
@@ -83,6 +85,7 @@ class Settings(BaseSettings):
         description="where pruning computes: auto|cpu|cuda|cuda:i"
     )
     seed: int = Field(ge=0, le=2_000_000_000, description="seed of everything random")
+    retry_failed: bool = Field(description="try again what failed before: models without structure, experiments")
 
     tasks: Names = Field(description="Hub tasks, comma-separated; all = every task of the Hub")
     skip_tasks: NamesOrNone = Field(description="Hub tasks to leave out, comma-separated")
@@ -106,7 +109,6 @@ class Settings(BaseSettings):
         description="what is read of a model: auto (config, else tensor header)|config|header|both, compared"
     )
     shapes: bool = Field(description="record input and output shapes of modules")
-    retry_failed: bool = Field(description="try again what gave no structure before")
     fresh: bool = Field(description="list and read everything anew")
     model_seconds: float = Field(gt=0, description="time limit to build one model, seconds")
     model_memory: Quantity = Field(description="memory that building one model may add, bytes (1200M, 2G)")
@@ -146,8 +148,11 @@ class Settings(BaseSettings):
     )
     damage_windows: int = Field(gt=0, description="held-out windows behind each damage of an analysis")
     max_minutes: float = Field(
-        ge=0, allow_inf_nan=False, description="time limit of the analyses, minutes; they go on next time; 0 = no limit"
+        ge=0,
+        allow_inf_nan=False,
+        description="no new experiment or analysis begins later, minutes; they go on next time; 0 = no limit",
     )
+    only: Keys = Field(description="keys of experiments to do and no others, comma-separated; none = all")
     experiment_seconds: float = Field(gt=0, description="time limit of one experiment, seconds")
     experiment_memory: Quantity = Field(description="memory that one experiment may add, bytes (4G)")
 

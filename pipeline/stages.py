@@ -1,7 +1,11 @@
 """What a stage gives back to whoever ran it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+
+from pipeline.progress import Progress
+from pipeline.text import count_of
 
 StageName = Literal["extract", "process", "prune", "analyze"]
 
@@ -17,9 +21,31 @@ class StageReport:
 
 @dataclass(frozen=True)
 class StagePlan:
-    """What a stage would do now: for `--dry-run`. Estimates; `download_bytes` 0 means no network."""
+    """What a stage would do now: for `--dry-run`. Estimates; `download_bytes` 0 means no network.
+
+    `items` are the pieces of work in their order, each with the same fields, where a stage can name them.
+    """
 
     stage: StageName
     steps: tuple[str, ...]
     download_bytes: int
     seconds: float
+    items: tuple[Mapping[str, str | int | float], ...] = ()
+
+
+def tell_plan(plan: StagePlan, progress: Progress) -> None:
+    """Print a plan: its steps, and with `-v` or as JSON its pieces of work, too."""
+    steps = [f"  {step}" for step in plan.steps]
+    items = ["    " + " ".join(f"{name}={value}" for name, value in item.items()) for item in plan.items]
+    headline = (
+        f"{plan.stage}: {count_of(len(plan.steps), 'step')}, about {plan.seconds:.0f} s, "
+        f"{plan.download_bytes / 1e6:.1f} MB to download"
+    )
+    progress.result(
+        "\n".join([headline, *steps, *(items if progress.verbose else ())]),
+        stage=plan.stage,
+        steps=plan.steps,
+        seconds=plan.seconds,
+        download_bytes=plan.download_bytes,
+        items=plan.items,
+    )

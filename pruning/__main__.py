@@ -18,18 +18,26 @@ app.add_typer(depth_app, name="depth")
 @app.command()
 @with_settings(
     "store", "methods", "ratios", "seeds", "seed", "max_params", "evaluation_windows", "calibration_windows",
-    "window_tokens", "latency_repeats", "analyses", "damage_windows", "max_minutes", "experiment_seconds",
-    "experiment_memory", "workers", "device",
+    "window_tokens", "latency_repeats", "analyses", "damage_windows", "max_minutes", "only", "retry_failed",
+    "experiment_seconds", "experiment_memory", "engine", "workers", "device",
 )  # fmt: skip
-def run(settings: Settings, progress: Progress) -> None:
+def run(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what would run and take, with -v each; do nothing")
+    ] = False,
+    plan_json: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="write the plan as the matrix of a CI workflow, for --only; do nothing else"),
+    ] = None,
+    shards: Annotated[int, typer.Option(metavar="N", help="jobs of that matrix at most, 1 to 256")] = 64,
+    *,
+    settings: Settings,
+    progress: Progress,
+) -> None:
     """Prune every representative in the store that has weights; finished experiments are not run again."""
-    from pruning import stage
-    from store import Store
+    from pruning.run_command import RunOrder, run_command
 
-    with Store.open(settings.store, create=False) as store:
-        report = stage.run(store, settings, progress)
-    counts = ", ".join(f"{count:,} {what}" for what, count in report.counts.items())
-    progress.result("\n".join([f"prune: {counts}", *report.notes]), stage=report.stage, counts=report.counts)
+    run_command(RunOrder(dry_run, plan_json, shards), settings, progress)
 
 
 @app.command()

@@ -9,14 +9,15 @@ from pipeline.text import count_of
 from pruning.analyses.plan import AnalysisPlan, configured_steps, make_analysis_plan
 from pruning.analyses.proxies import update_proxies
 from pruning.analyses.slices import run_slices
+from pruning.experiments.cost import DEFAULT_SECONDS
 from pruning.experiments.plan import Plan, check_settings, make_plan
-from pruning.experiments.run import run_plan
+from pruning.experiments.run import deadline_of, run_plan
+from pruning.experiments.specification import Experiment
 from pruning.reference import REFERENCE_MODELS
 from store import Store
 from store.provenance import content_hash
 
 # Measured on two cores with the reference models; a guess for anything else.
-_SECONDS_EACH = 1.0
 _SECONDS_AN_ANALYSIS = 5.0
 
 
@@ -31,10 +32,10 @@ def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
 
     Raises `StageError`, and `UsageError` before the run begins.
     """
-    plan, analyses = make_plan(store, settings), make_analysis_plan(store, settings)
+    plan, analyses, deadline = make_plan(store, settings), _analyses(store, settings), deadline_of(settings)
     with store.run("prune", settings.model_dump()) as handle:
-        counts = run_plan(store, handle, plan, settings, progress) if plan.todo else Counter[str]()
-        ended = run_slices(store, handle, analyses, settings, progress) if analyses.todo else Counter[str]()
+        counts = run_plan(store, handle, plan, settings, progress, deadline) if plan.todo else Counter[str]()
+        ended = run_slices(store, handle, analyses, settings, progress, deadline) if analyses.todo else Counter[str]()
         update_proxies(store, handle.run_id)
         store.record_input(handle, _input_hash(store))
     return StageReport(
@@ -44,6 +45,7 @@ def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
             "experiments done": counts["done"],
             "experiments refused": counts["refused"],
             "experiments failed": counts["failed"],
+            "experiments left by the time limit": len(plan.todo) - counts.total(),
             "experiments from earlier runs": plan.finished,
             "analyses done": ended["done"],
             "analyses stopped by their time limit": ended["partial"],
@@ -51,24 +53,44 @@ def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
             "analyses failed": ended["failed"],
             "analyses from earlier runs": analyses.finished,
         },
-        (*_notes(plan, settings), *_analysis_notes(analyses)),
+        (*_left_over(len(plan.todo) - counts.total(), settings), *_notes(plan, settings), *_analysis_notes(analyses)),
     )
+
+
+def _analyses(store: Store, settings: Settings) -> AnalysisPlan:
+    """Return the analyses to do: none beside experiments that were asked for by key."""
+    return AnalysisPlan() if settings.only else make_analysis_plan(store, settings)
 
 
 def plan(store: Store, settings: Settings) -> StagePlan:
     """Say what `run` would do now."""
-    made, analyses = make_plan(store, settings), make_analysis_plan(store, settings)
+    made, analyses = make_plan(store, settings), _analyses(store, settings)
     if not made.models:
         return _plan_without_models(settings)
     possible = [experiment for experiment in made.todo if experiment.refusal is None]
     measurable = [planned for planned in analyses.todo if planned.refusal is None]
     models = count_of(made.models, "model")
+    work = f"{made.finished:,} done before, about {made.seconds:.0f} s of work"
     steps = (
-        f"{count_of(len(possible), 'experiment')} to run on {models}, {made.finished:,} done before",
+        f"{count_of(len(possible), 'experiment')} to run on {models}, {work}",
         f"{len(measurable):,} analyses to run on {models}, {analyses.finished:,} done before",
     )
-    seconds = (_SECONDS_EACH * len(possible) + _SECONDS_AN_ANALYSIS * len(measurable)) / settings.worker_count
-    return StagePlan("prune", (*steps, *_notes(made, settings), *_analysis_notes(analyses)), 0, seconds)
+    seconds = (made.seconds + _SECONDS_AN_ANALYSIS * len(measurable)) / settings.worker_count
+    notes = (*_notes(made, settings), *_analysis_notes(analyses))
+    return StagePlan("prune", (*steps, *notes), 0, seconds, tuple(map(_item, possible)))
+
+
+def _item(experiment: Experiment) -> dict[str, str | int | float]:
+    """Return what a dry run lists of an experiment."""
+    found = experiment.specification
+    return {
+        "seconds": round(experiment.seconds, 1),
+        "model": found.model_id,
+        "method": found.method,
+        "ratio": found.ratio,
+        "seed": found.seed,
+        "key": found.key,
+    }
 
 
 def _plan_without_models(settings: Settings) -> StagePlan:
@@ -79,12 +101,21 @@ def _plan_without_models(settings: Settings) -> StagePlan:
         f"at most {experiments} experiments and {analyses} analyses on each representative with weights that the "
         "stages before will have chosen"
     )
-    each = _SECONDS_EACH * experiments + _SECONDS_AN_ANALYSIS * analyses
+    each = DEFAULT_SECONDS * experiments + _SECONDS_AN_ANALYSIS * analyses
     return StagePlan("prune", (step,), 0, each * len(REFERENCE_MODELS) / settings.worker_count)
+
+
+def _left_over(left: int, settings: Settings) -> tuple[str, ...]:
+    if not left:
+        return ()
+    begun = f"{count_of(left, 'experiment')} did not begin within --max-minutes {settings.max_minutes:g}"
+    return (f"{begun}; the same command goes on with what is left",)
 
 
 def _notes(plan: Plan, settings: Settings) -> tuple[str, ...]:
     notes = []
+    if plan.failed:
+        notes.append(f"{count_of(plan.failed, 'experiment')} failed before: --retry-failed tries again")
     if plan.too_large:
         left_out = count_of(len(plan.too_large), "representative")
         notes.append(f"{left_out} with more than {settings.max_params:,} parameters left out")

@@ -21,7 +21,8 @@ _TAIL = """
 
 Which metrics a model gets follows from the kind of its main stack:
 
-- a decoder: what is scored on its text, what it writes, and decoding where it keeps a cache;
+- a decoder: what is scored on its text, what it writes, and decoding where it keeps a cache; without a
+  text agreement on noise;
 - an encoder that fills gaps: pseudo-perplexity where the text names a mask token, and agreement on noise;
 - any other: agreement on noise, and on pictures where they are supplied;
 - all: sizes, memory, operations and the time of a forward pass.

@@ -7,9 +7,9 @@ Results come in the order in which they finish.
 
 import signal
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.forkserver import ensure_running
@@ -46,24 +46,27 @@ class LocalEngine:
         if preload:
             context.set_forkserver_preload([*preload])
         _start_server()
-        waiting = deque(tasks)
+        waiting = iter(tasks)
         pool: list[Child] = []
         try:
-            while waiting or pool:
-                while waiting and len(pool) < workers:
+            while True:
+                for task in islice(waiting, workers - len(pool)):
                     pool.append(Child(context, function, limits, preload))
-                    pool[-1].give(waiting.popleft())
+                    pool[-1].give(task)
+                if not pool:
+                    return
                 ready = wait([child.connection for child in pool], timeout=_next_deadline(pool))
                 for child in [*pool]:
                     outcome = child.collect(child.connection in ready)
                     if outcome is None:
                         continue
                     yield outcome
-                    if waiting and child.usable():
-                        child.give(waiting.popleft())
-                    else:
+                    following = next(waiting, None) if child.usable() else None
+                    if following is None:
                         pool.remove(child)
                         child.end()
+                    else:
+                        child.give(following)
         finally:
             for child in pool:
                 child.end()

@@ -60,7 +60,8 @@ class Engine(Protocol):
     ) -> Generator[Outcome[Value], None, None]:
         """Call `function` (a module-level function) on every task's argument and yield each outcome as it ends.
 
-        At most `workers` tasks run at a time. `preload` names modules that are imported before a task's limits begin.
-        Abandoning the iterator, an exception in the caller and Ctrl-C all end what runs.
+        At most `workers` tasks run at a time; `tasks` is read as they begin, jobs of SLURM a thousand at a time, so
+        that it may end when there is no more time. `preload` names modules that are imported before a task's limits
+        begin. Abandoning the iterator, an exception in the caller and Ctrl-C all end what runs.
         """
         ...

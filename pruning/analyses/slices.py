@@ -19,7 +19,7 @@ from pruning.analyses.run import Ending, Time, run_analysis
 from pruning.analyses.specification import Order
 from pruning.analyses.storing import finished_components, store_ending, store_pieces
 from pruning.errors import PruningError
-from pruning.experiments.run import ENGINE_REASONS, PRELOAD
+from pruning.experiments.run import ENGINE_REASONS, PRELOAD, deadline_of
 from pruning.experiments.work import dense_model
 from store import RunHandle, Store
 
@@ -70,20 +70,24 @@ class _Sofar:
 
 
 def run_slices(
-    store: Store, handle: RunHandle, plan: AnalysisPlan, settings: Settings, progress: Progress
+    store: Store,
+    handle: RunHandle,
+    plan: AnalysisPlan,
+    settings: Settings,
+    progress: Progress,
+    deadline: float | None = None,
 ) -> Counter[str]:
-    """Do every analysis of the plan, or as much as there is time for; return how many ended in each status."""
+    """Do every analysis of the plan, or as much as there is time for; return how many ended in each status.
+
+    `deadline` is a moment of `time.monotonic`; None = as the settings have it, from now on.
+    """
     finished = finished_components(store, [planned.order.key for planned in plan.todo])
     todo = [_Sofar(planned) for planned in plan.todo]
     with progress.track("analyses", len(todo)) as track:
-        driver = _Driver(store, handle, settings, progress, track, _deadline(settings), finished)
+        driver = _Driver(store, handle, settings, progress, track, deadline or deadline_of(settings), finished)
         while todo:
             todo = _round(driver, todo)
     return driver.counts
-
-
-def _deadline(settings: Settings) -> float | None:
-    return time.monotonic() + 60 * settings.max_minutes if settings.max_minutes else None
 
 
 @dataclass(frozen=True)

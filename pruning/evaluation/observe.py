@@ -54,14 +54,14 @@ def observe(
     `dense_logits` are the dense model's `kept_logits` of the text; None = it is run beside the model.
 
     What is looked at follows from the kind of the main stack: decoders predict the text and write one; masked language
-    models fill its gaps; all but decoders are compared with the dense model on noise. `dtype` is how the weights are
-    stored, for the bytes. Raises `UnsupportedModelError`, `NotFiniteError` and `UsageError`.
+    models fill its gaps; all but decoders with a text are compared with the dense model on noise. `dtype` is how the
+    weights are stored, for the bytes. Raises `UnsupportedModelError`, `NotFiniteError` and `UsageError`.
     """
     adapter = find_adapter(model)
     with one_thread():
         seen = _costs(model, dense, adapter, text if reads_text(model, adapter) else None, dtype, repeats)
-        if _decodes(adapter):
-            seen = _with_text(seen, model, dense, text, dense_logits) if text else seen
+        if text and decodes(adapter):
+            seen = _with_text(seen, model, dense, text, dense_logits)
         else:
             seen = _with_agreement(seen, model, dense, adapter, text)
         return _with_extras(seen, model, dense, extras or Extras())
@@ -69,10 +69,11 @@ def observe(
 
 def reads_text(model: "PreTrainedModel", adapter: Adapter) -> bool:
     """Return whether windows of token ids are scored by a model: decoders and masked language models."""
-    return _decodes(adapter) or is_masked_language_model(model, adapter)
+    return decodes(adapter) or is_masked_language_model(model, adapter)
 
 
-def _decodes(adapter: Adapter) -> bool:
+def decodes(adapter: Adapter) -> bool:
+    """Return whether a model predicts the next token of a text, and reads nothing else."""
     return adapter.main.kind == "decoder" and not adapter.main.crossed
 
 
@@ -87,7 +88,7 @@ def _costs(
     """Observe what needs no answer to be looked at."""
     inputs = timed_inputs(model, text)
     seconds, dense_seconds = time_forwards(model, dense, inputs, repeats)
-    decoding = time_decoding(model, dense, inputs["input_ids"], repeats) if _decodes(adapter) else ((), ())
+    decoding = time_decoding(model, dense, inputs["input_ids"], repeats) if decodes(adapter) else ((), ())
     return Observation(
         window_losses=(),
         window_tokens=(),

@@ -1,7 +1,9 @@
 """Running a plan: one child task an experiment, one transaction a result."""
 
+import time
 from collections import Counter
 from collections.abc import Iterable
+from itertools import takewhile
 
 from pipeline.engines import Limits, Outcome, Task, engine_for
 from pipeline.progress import Progress
@@ -29,12 +31,27 @@ ENGINE_REASONS: dict[str, ExperimentReason] = {
 }
 
 
-def run_plan(store: Store, handle: RunHandle, plan: Plan, settings: Settings, progress: Progress) -> Counter[str]:
-    """Do every experiment of the plan and return how many ended in each status."""
+def deadline_of(settings: Settings) -> float | None:
+    """Return the moment of `time.monotonic` when the settings' `max_minutes` from now are over; None = no limit."""
+    return time.monotonic() + 60 * settings.max_minutes if settings.max_minutes else None
+
+
+def run_plan(
+    store: Store,
+    handle: RunHandle,
+    plan: Plan,
+    settings: Settings,
+    progress: Progress,
+    deadline: float | None = None,
+) -> Counter[str]:
+    """Do the experiments of the plan in its order and return how many ended in each status.
+
+    None begins after `deadline`, a moment of `time.monotonic`; None = no limit.
+    """
     by_key = {experiment.specification.key: experiment for experiment in plan.todo}
     counts: Counter[str] = Counter()
     with progress.track("experiments", len(by_key)) as track:
-        for outcome in _outcomes(by_key.values(), settings):
+        for outcome in _outcomes(by_key.values(), settings, deadline):
             experiment = by_key[outcome.key]
             result = _result(outcome)
             _store_result(store, handle, experiment, result, outcome.seconds)
@@ -45,7 +62,9 @@ def run_plan(store: Store, handle: RunHandle, plan: Plan, settings: Settings, pr
     return counts
 
 
-def _outcomes(experiments: Iterable[Experiment], settings: Settings) -> Iterable[Outcome[Result]]:
+def _outcomes(
+    experiments: Iterable[Experiment], settings: Settings, deadline: float | None
+) -> Iterable[Outcome[Result]]:
     """Yield the outcomes of all experiments; what is refused by the plan costs no child."""
     possible = []
     for experiment in experiments:
@@ -56,7 +75,8 @@ def _outcomes(experiments: Iterable[Experiment], settings: Settings) -> Iterable
             yield Outcome(experiment.specification.key, "done", refused, "", 0.0)
     limits = Limits(settings.experiment_memory, settings.experiment_seconds)
     engine = engine_for(settings)
-    yield from engine.run(perform, possible, workers=settings.worker_count, limits=limits, preload=PRELOAD)
+    in_time = takewhile(lambda _: deadline is None or time.monotonic() < deadline, possible)
+    yield from engine.run(perform, in_time, workers=settings.worker_count, limits=limits, preload=PRELOAD)
 
 
 def _result(outcome: Outcome[Result]) -> Result:

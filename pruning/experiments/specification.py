@@ -9,14 +9,17 @@ from store.records import SourceName
 
 # Raised when the evaluation changes its numbers, so that finished experiments become stale.
 PROTOCOL_VERSION = 2
+DENSE = "dense"
 NO_TEXT_HASH = "none"
+NOISE_HASH = "noise"
 
 
 @dataclass(frozen=True)
 class Specification:
     """One experiment; method "dense" with ratio 0 is the model as it is.
 
-    `calibration` and `evaluation` are hashes of texts; `seed` is 0 where nothing is drawn. `metrics` are the names of
+    `calibration` and `evaluation` are hashes of texts; an evaluation "noise" has none and compares outputs on noise,
+    "none" says that no text could be looked for. `seed` is 0 where nothing is drawn. `metrics` are the names of
     all metrics that are measured.
     """
 
@@ -52,9 +55,13 @@ class TextSizes:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A specification and where its model lies. `refusal` says why it cannot be done at all; None = it can be tried."""
+    """A specification, where its model lies, and the estimated time of one worker.
+
+    `refusal` says why it cannot be done at all; None = it can be tried.
+    """
 
     specification: Specification
     folder: Path | None
     sizes: TextSizes
     refusal: str | None = None
+    seconds: float = 0.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pruning.errors import PruningError, UnsupportedModelError
 from pruning.evaluation.records import Measurement
 from pruning.experiments.specification import Experiment, TextSizes
-from pruning.reference import Split, prompts
+from pruning.reference import prompts
 from pruning.texts import NO_TEXT, Text, text_for
 from store.records import ExperimentReason, ExperimentStatus
 
@@ -51,7 +51,7 @@ def _measured(experiment: Experiment) -> Result:
     assert experiment.folder is not None
     torch.set_num_threads(1)
     specification, folder = experiment.specification, experiment.folder
-    evaluation = _text(folder, "evaluation", experiment.sizes)
+    evaluation = _evaluation(folder, experiment.sizes)
     dense = dense_model(folder)
     model, detail = (dense, None) if specification.ratio == 0 else _pruned(dense, experiment)
     seen = observe(
@@ -67,7 +67,7 @@ def _measured(experiment: Experiment) -> Result:
         None,
         detail,
         tuple(measure(seen).items()),
-        tuple(sample_texts(model, folder, prompts(SAMPLES))),
+        tuple(sample_texts(model, folder, prompts(SAMPLES))) if _predicts(folder, evaluation) else (),
     )
 
 
@@ -81,10 +81,21 @@ def dense_model(folder: Path) -> "PreTrainedModel":
 
 @lru_cache(maxsize=1)
 def _dense_logits(folder: Path, sizes: TextSizes) -> "tuple[torch.Tensor, ...] | None":
-    """Keep what the model of the last experiment answers to the evaluation text, where that is little."""
+    """Keep what the model of the last experiment predicts of the evaluation text, where that is little."""
     from pruning.evaluation.scoring import kept_logits
 
-    return kept_logits(dense_model(folder), _text(folder, "evaluation", sizes).windows)
+    evaluation = _evaluation(folder, sizes)
+    if evaluation is None or not _predicts(folder, evaluation):
+        return None
+    return kept_logits(dense_model(folder), evaluation.windows)
+
+
+def _predicts(folder: Path, evaluation: Text | None) -> bool:
+    """Return whether there is a text and the model predicts the next token of it."""
+    from pruning.adapters import find_adapter
+    from pruning.evaluation.observe import decodes
+
+    return evaluation is not None and decodes(find_adapter(dense_model(folder)))
 
 
 def _pruned(dense: "PreTrainedModel", experiment: Experiment) -> tuple["PreTrainedModel", str]:
@@ -101,12 +112,13 @@ def _pruned(dense: "PreTrainedModel", experiment: Experiment) -> tuple["PreTrain
 
 def _calibration(experiment: Experiment) -> Text:
     assert experiment.folder is not None
-    return _text(experiment.folder, "calibration", experiment.sizes, experiment.specification.seed)
-
-
-def _text(folder: Path, split: Split, sizes: TextSizes, seed: int = 0) -> Text:
-    count = sizes.evaluation_windows if split == "evaluation" else sizes.calibration_windows
-    found = text_for(folder, split, count, sizes.window_tokens, seed)
+    sizes, seed = experiment.sizes, experiment.specification.seed
+    found = text_for(experiment.folder, "calibration", sizes.calibration_windows, sizes.window_tokens, seed)
     if found is None:
         raise UnsupportedModelError(NO_TEXT)
     return found
+
+
+def _evaluation(folder: Path, sizes: TextSizes) -> Text | None:
+    """Return the text that a model is measured on; None = its outputs are compared on noise."""
+    return text_for(folder, "evaluation", sizes.evaluation_windows, sizes.window_tokens)

@@ -1,5 +1,6 @@
 """The reference language as a source: for models that use its tokenizer, with a known entropy."""
 
+from dataclasses import replace
 from functools import cache
 from math import inf
 from pathlib import Path
@@ -35,7 +36,19 @@ def text_for(folder: Path, split: Split, count: int, tokens: int, seed: int = 0)
     longest = min(tokens, context_of(folder))
     if longest < SHORTEST_WINDOW or not speaks_reference_language(folder):
         return None
-    return reference_text(split, count, int(longest), seed)
+    return replace(reference_text(split, count, int(longest), seed), mask_token=_mask_token(folder))
+
+
+def _mask_token(folder: Path) -> int | None:
+    """Return the id of the token that a tokenizer adds to the language's to hide others; None = it adds none."""
+    try:
+        named = read_object(folder / "tokenizer_config.json").get("mask_token")
+    except UsageError:
+        return None
+    content = named.get("content") if isinstance(named, dict) else named
+    added = read_object(folder / "tokenizer.json").get("added_tokens")
+    ids = [each.get("id") for each in added or () if isinstance(each, dict) and each.get("content") == content]
+    return next((token for token in ids if type(token) is int and token >= 0), None)
 
 
 def check_window(tokens: int) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,21 @@ def test_more_tasks_than_workers_all_come_back(engine: Engine) -> None:
         (str(number), "done", 2 * number, "") for number in range(5)
     }
     assert len(outcomes) == 5
+
+
+def test_tasks_are_read_as_they_begin(engine: Engine) -> None:
+    """So that a plan can end when its time is over: jobs of SLURM begin a batch of as many at a time here."""
+    told: list[int] = []
+
+    def tasks() -> Iterator[Task[int]]:
+        for number in range(5):
+            assert len(told) >= number - 1  # of those before, no more than one is still at work
+            yield Task(str(number), number)
+
+    for outcome in run_tasks(double, tasks(), workers=2, limits=ROOMY, engine=engine):
+        assert outcome.value is not None
+        told.append(outcome.value)
+    assert sorted(told) == [0, 2, 4, 6, 8]
 
 
 def test_no_task_is_no_outcome(engine: Engine) -> None:
