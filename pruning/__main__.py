@@ -8,7 +8,7 @@ import typer
 from pipeline.cli import new_app, with_settings
 from pipeline.progress import Progress
 from pipeline.settings import Settings
-from pruning.arguments import Calibration, Evaluation, Model
+from pruning.arguments import Calibration, Energy, Evaluation, Images, Model, Stride, Tasks
 from pruning.depth.commands import app as depth_app
 
 app = new_app("Stage 3: prune models under one protocol, measure what it costs, save normal checkpoints.")
@@ -62,15 +62,21 @@ def prune(
             "always | never; only methods that keep every shape, and nothing is measured",
         ),
     ] = "auto",
+    stride: Stride = None,
+    images: Images = None,
+    tasks: Tasks = None,
+    energy: Energy = None,
     *,
     settings: Settings,
     progress: Progress,
 ) -> None:
     """Prune one model and save it as a checkpoint that transformers loads."""
+    from pruning.further import Further
     from pruning.methods import read_ratio
     from pruning.model_commands import PruneOrder, prune_command
 
-    order = PruneOrder(model, method, read_ratio(ratio), output, overwrite, stream, calibration, evaluation)
+    further = Further(stride, images, tasks, energy)
+    order = PruneOrder(model, method, read_ratio(ratio), output, overwrite, stream, calibration, evaluation, further)
     prune_command(order, settings, progress)
 
 
@@ -110,14 +116,20 @@ def evaluate(
         str | None, typer.Option(metavar="MODEL", help="checkpoint to compare with", show_default="none")
     ] = None,
     evaluation: Evaluation = None,
+    stride: Stride = None,
+    images: Images = None,
+    tasks: Tasks = None,
+    energy: Energy = None,
     *,
     settings: Settings,
     progress: Progress,
 ) -> None:
-    """Measure a checkpoint: perplexity, parameters, non-zeros, bytes, latency; beside another one if given."""
-    from pruning.model_commands import evaluate_command
+    """Measure a checkpoint with every metric that applies (docs/METRICS.md); beside another one if given."""
+    from pruning.further import Further
+    from pruning.model_commands import EvaluateOrder, evaluate_command
 
-    evaluate_command(checkpoint, against, evaluation, settings, progress)
+    further = Further(stride, images, tasks, energy)
+    evaluate_command(EvaluateOrder(checkpoint, against, evaluation, further), settings, progress)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The library: prune, evaluate and inspect a model in memory."""
+"""The library: prune, heal, evaluate, benchmark and inspect a model."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,12 +7,14 @@ from pipeline.inference import without_dropout
 from pruning.adapters.find import find_adapter
 from pruning.adapters.parts import Adapter
 from pruning.errors import UnsupportedModelError
+from pruning.library.given import ModelLike, given_model
+from pruning.library.texts import CALIBRATION_WINDOWS, EVALUATION_WINDOWS, WINDOW_TOKENS, TextLike, evaluation_text
 from pruning.methods import METHODS, Pruned, PruningRequest, carry_out, check_method_ratio, refusal
-from pruning.texts import Text
-from pruning.texts.windows import hash_of_token_ids, token_windows
+from pruning.texts.windows import token_windows
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from pandas import DataFrame
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from pruning.evaluation.observe import Extras
     from pruning.evaluation.records import Measurement
@@ -65,31 +67,80 @@ def heal(
 
 
 def evaluate(
-    model: "PreTrainedModel",
-    text: Text | Sequence[Sequence[int]] | None = None,
+    model: ModelLike,
+    text: TextLike | None = None,
     *,
+    tokenizer: "PreTrainedTokenizerBase | None" = None,
     dense: "PreTrainedModel | None" = None,
     repeats: int = 15,
+    window_tokens: int = WINDOW_TOKENS,
     mask_token: int | None = None,
     extras: "Extras | None" = None,
 ) -> "dict[str, Measurement]":
     """Measure a model with every metric that applies to it (docs/METRICS.md), beside `dense` if given.
 
-    `text` are windows of token ids, or a `Text`, which may know its floor and its stride; bytes are those of fp32
-    safetensors. `repeats` is the number of timed passes, `mask_token` a masked language model's
-    `tokenizer.mask_token_id`, `extras` pictures and the country for energy. Raises `UsageError` for what is no text and
-    `PruningError`.
+    `model` is one in memory, or a checkpoint's folder or name, which is loaded; bytes of one in memory are those of
+    fp32 safetensors. `text`: windows of token ids, such as `tokenizer(texts)["input_ids"]`; words as a string, a list
+    of documents or the `Path` of a file, cut into windows of `window_tokens` by `tokenizer` (that of the model's folder
+    where it has one); "reference", the reference language, for models that speak it; or a `Text`, which may know its
+    floor and its stride. `repeats` is the number of timed passes, `mask_token` a masked language model's
+    `tokenizer.mask_token_id` where no tokenizer is given, `extras` pictures and the country for energy. Raises
+    `UsageError` for what is no model or text and `PruningError`.
     """
-    import torch
-
     from pruning.evaluation import measure
     from pruning.evaluation.observe import observe
 
-    if text is not None and not isinstance(text, Text):
-        windows = token_windows(model, text)
-        text = Text(windows, hash_of_token_ids(windows), None, "the windows given", mask_token=mask_token)
-    with without_dropout(model), without_dropout(dense or model):
-        return measure(observe(model, text, dtype=torch.float32, repeats=repeats, dense=dense, extras=extras))
+    given = given_model(model, tokenizer)
+    found = None if text is None else evaluation_text(given, text, window_tokens, None, mask_token)
+    with without_dropout(given.model), without_dropout(dense or given.model):
+        seen = observe(given.model, found, dtype=given.dtype, repeats=repeats, dense=dense, extras=extras)
+        return measure(seen)
+
+
+def benchmark(
+    model: ModelLike,
+    methods: str | Sequence[str],
+    ratios: float | Sequence[float],
+    text: TextLike | None = None,
+    *,
+    calibration: TextLike | None = None,
+    tokenizer: "PreTrainedTokenizerBase | None" = None,
+    seeds: int = 1,
+    evaluation_windows: int = EVALUATION_WINDOWS,
+    calibration_windows: int = CALIBRATION_WINDOWS,
+    window_tokens: int = WINDOW_TOKENS,
+    repeats: int = 15,
+    extras: "Extras | None" = None,
+    progress: bool = True,
+) -> "DataFrame":
+    """Try methods at ratios on copies of a model, measured as the experiments of the pipeline are: a row each.
+
+    `model`, `text` and `tokenizer` are what `evaluate` takes. `evaluation_windows` of the text are measured;
+    `calibration` is the text that calibrated methods see, or else what follows those windows: of a text too short for
+    both, both have their share. Seeds 0 to `seeds` - 1 draw what is random and which calibration windows are taken.
+    Computes in fp32 on one thread; the model comes back unchanged.
+
+    The first row is the dense model. Columns: model, method, scope, ratio, seed, status (done, refused, failed),
+    reason, detail (what was removed, or why not), experiment_seconds; then every metric, its interval as NAME_low and
+    NAME_high. `attrs["units"]` and `attrs["directions"]` say what the metrics are. A method that does not fit is a row;
+    `UsageError` is raised for an unknown method, a ratio not in (0, 1) and texts that cannot be had or overlap.
+    """
+    from pruning.experiments.specification import TextSizes
+    from pruning.library.run import run_benchmark
+
+    return run_benchmark(
+        model,
+        [methods] if isinstance(methods, str) else methods,
+        [ratios] if isinstance(ratios, int | float) else ratios,
+        text,
+        tokenizer=tokenizer,
+        calibration=calibration,
+        seeds=seeds,
+        sizes=TextSizes(evaluation_windows, calibration_windows, window_tokens),
+        repeats=repeats,
+        extras=extras,
+        progress=progress,
+    )
 
 
 def inspect(model: "PreTrainedModel") -> Adapter:

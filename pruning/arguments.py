@@ -1,5 +1,6 @@
 """Arguments that several commands take."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,4 +18,35 @@ Calibration = Annotated[
 Evaluation = Annotated[
     str | None,
     typer.Option(metavar="SOURCE", help=f"text behind the perplexity: {_TEXT}", show_default="reference"),
+]
+Stride = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="windows of a text file or dataset begin so many tokens apart, and only these are scored of all but the "
+        "first",
+        show_default="the window",
+    ),
+]
+Images = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="pictures on which a vision model is compared", show_default="none"),
+]
+Tasks = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="task files NAME.jsonl for lm-eval, or reference: minimal pairs of the reference language; needs "
+        "arborist(tasks)",
+        show_default="none",
+    ),
+]
+Energy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COUNTRY",
+        help="estimate energy and CO2 of a pass with this country's electricity, 3 letters such as DEU; needs "
+        "arborist(energy)",
+        show_default="none",
+    ),
 ]

@@ -111,10 +111,11 @@ def round_weights(model: "PreTrainedModel", dtype: "torch.dtype") -> None:
 def measured_bytes(model: "PreTrainedModel", dtype: "torch.dtype") -> int:
     """Return the size of the model's safetensors, bytes: it is written to a temporary folder.
 
-    Raises `UsageError` when there is no room.
+    The model's config, which saving writes into, is left as it was. Raises `UsageError` when there is no room.
     """
     from safetensors import SafetensorError
 
+    config = {**vars(model.config)}
     try:
         with tempfile.TemporaryDirectory(prefix="arborist-") as place:
             write_weights(model, Path(place), dtype)
@@ -124,6 +125,8 @@ def measured_bytes(model: "PreTrainedModel", dtype: "torch.dtype") -> int:
             f"measuring bytes needs room for a copy of the model in {tempfile.gettempdir()!r} (TMPDIR names another): "
             f"{error}"
         ) from error
+    finally:
+        vars(model.config).update(config)
 
 
 def check_reload(model: "PreTrainedModel", folder: Path) -> None:

@@ -1,18 +1,19 @@
 """What the commands for a single model do. All that can be checked is checked before a model is loaded."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.errors import UsageError
 from pipeline.progress import Progress
 from pipeline.settings import Settings
 from pruning.devices import command_device
 from pruning.errors import PruningError, UnsupportedModelError
-from pruning.evaluation import METRICS, Measurement, measure
-from pruning.evaluation.records import shown
+from pruning.evaluation import Measurement, measure
+from pruning.further import Further, check_checkpoint, check_further, extras_for, task_numbers
 from pruning.methods import METHODS, Method, Pruned, check_method_ratio
 from pruning.models import Checkpoint, resolve
+from pruning.numbers import table, values
 from pruning.streaming.choose import choose_way
 from pruning.texts import NO_TEXT, Text, check_window
 from pruning.texts.choose import TextPlan, calibration_text, check_apart, evaluation_text, read_source
@@ -35,6 +36,17 @@ class PruneOrder:
     stream: str
     calibration: str | None
     evaluation: str | None
+    further: Further
+
+
+@dataclass(frozen=True)
+class EvaluateOrder:
+    """What `evaluate` was asked, beside the settings."""
+
+    checkpoint: str
+    against: str | None
+    evaluation: str | None
+    further: Further
 
 
 @dataclass(frozen=True)
@@ -62,10 +74,13 @@ def prune_command(order: PruneOrder, settings: Settings, progress: Progress) -> 
     check_method_ratio(record, order.ratio)
     device = command_device(settings.device)
     check_window(settings.window_tokens)
-    plan = text_plan(order.calibration, order.evaluation, settings)
+    plan = text_plan(order.calibration, order.evaluation, settings, order.further)
     base = resolve(order.model, offline=settings.offline)
+    check_checkpoint(order.further, base)
     check_output(order.output, overwrite=order.overwrite)
     way = choose_way(order.stream, base.folder, record)
+    if way.stream and order.further.any:
+        raise UsageError(f"{way.why}: leave out --stride, --images, --tasks and --energy, or give --stream never")
     progress.note(f"{base.name}: {way.why}")
     if way.stream:
         _stream(_Job(order, record, base, plan, device), settings, progress)
@@ -129,8 +144,8 @@ def _prune_in_memory(job: _Job, settings: Settings, progress: Progress) -> None:
     pruned = prune(model, order.method, order.ratio, calibration=windows, seed=settings.seed)
     dtype = stored_dtype(base.folder)
     round_weights(model, dtype)  # what is measured is what will be stored
-    before = measured(dense, None, base, texts.evaluation, settings)
-    after = measured(model, dense, base, texts.evaluation, settings)
+    before = measured(dense, None, base, texts.evaluation, settings, order.further)
+    after = measured(model, dense, base, texts.evaluation, settings, order.further)
     card = model_card(
         base.name, base_license(base.folder), pruned, before, after, texts=texts.named(), device=job.device
     )
@@ -161,15 +176,17 @@ def _say_pruned(order: PruneOrder, pruned: Pruned, numbers: str, progress: Progr
     )
 
 
-def evaluate_command(
-    name: str, against: str | None, evaluation: str | None, settings: Settings, progress: Progress
-) -> None:
+def evaluate_command(order: EvaluateOrder, settings: Settings, progress: Progress) -> None:
     """Measure one checkpoint, or two in turn on the same text."""
     device = command_device(settings.device)
     check_window(settings.window_tokens)
-    plan = text_plan(None, evaluation, settings)
-    mine = resolve(name, offline=settings.offline)
-    other = resolve(against, offline=settings.offline) if against else None
+    if order.further.images is not None and order.against is None:
+        raise UsageError("--images: outputs on pictures are compared with another model's; name it with --against")
+    plan = text_plan(None, order.evaluation, settings, order.further)
+    mine = resolve(order.checkpoint, offline=settings.offline)
+    other = resolve(order.against, offline=settings.offline) if order.against else None
+    for one in [mine, other] if other else [mine]:
+        check_checkpoint(order.further, one)
     text = _evaluation(mine, plan, progress)
     if other and text and _evaluation(other, plan, progress) != text:
         raise UnsupportedModelError(
@@ -181,23 +198,29 @@ def evaluate_command(
     columns = {}
     dense = load_model(other.folder).to(device) if other else None  # pyright: ignore[reportArgumentType]
     if other and dense:
-        columns[other.name] = measured(dense, None, other, text, settings)
+        columns[other.name] = measured(dense, None, other, text, settings, order.further)
     column = mine.name if other is None or mine.name != other.name else f"{mine.name} ({mine.folder})"
     model = load_model(mine.folder).to(device)  # pyright: ignore[reportArgumentType]
-    columns[column] = measured(model, dense, mine, text, settings)
+    columns[column] = measured(model, dense, mine, text, settings, order.further)
     progress.result(table(columns), models={name: values(column) for name, column in columns.items()})
 
 
-def text_plan(calibration: str | None, evaluation: str | None, settings: Settings) -> TextPlan:
-    """Return the plan for the texts that the flags name. Raises `UsageError` for what cannot be one."""
-    return TextPlan(
+def text_plan(
+    calibration: str | None, evaluation: str | None, settings: Settings, further: Further | None = None
+) -> TextPlan:
+    """Return the plan for the texts that the flags name. Raises `UsageError` for what cannot be one or measured."""
+    further = further or Further()
+    plan = TextPlan(
         read_source("--calibration", calibration),
         read_source("--evaluation", evaluation),
         settings.calibration_windows,
         settings.evaluation_windows,
         settings.window_tokens,
         settings.offline,
+        evaluation_stride=further.stride,
     )
+    check_further(further, plan)
+    return plan
 
 
 def choose_texts(base: Checkpoint, plan: TextPlan, progress: Progress, *, calibrated: bool) -> Texts:
@@ -233,36 +256,17 @@ def measured(
     checkpoint: Checkpoint,
     text: Text | None,
     settings: Settings,
+    further: Further | None = None,
 ) -> dict[str, Measurement]:
-    """Return every metric of a model that came from a checkpoint. Raises `PruningError` naming it."""
+    """Return every metric of a model that came from a checkpoint, then its tasks. Raises `PruningError` naming it."""
     from pruning.evaluation.observe import observe
     from pruning.models import stored_dtype
 
     dtype = stored_dtype(checkpoint.folder)
+    further = further or Further()
     try:
-        return measure(observe(model, text, dtype=dtype, repeats=settings.latency_repeats, dense=dense))
+        extras = extras_for(further, model, checkpoint)
+        seen = observe(model, text, dtype=dtype, repeats=settings.latency_repeats, dense=dense, extras=extras)
+        return {**measure(seen), **task_numbers(further, model, checkpoint)}
     except PruningError as error:
         raise type(error)(f"{checkpoint.name}: {error}") from error
-
-
-def values(numbers: Mapping[str, Measurement]) -> dict[str, float]:
-    """Return the bare values by metric."""
-    return {name: number.value for name, number in numbers.items()}
-
-
-def table(columns: Mapping[str, Mapping[str, Measurement]]) -> str:
-    """Return metrics by checkpoints as aligned text."""
-    heads = ["metric", "unit", *columns]
-    rows = [heads]
-    for metric in METRICS:
-        cells = [shown(numbers[metric.name]) if metric.name in numbers else "-" for numbers in columns.values()]
-        if any(cell != "-" for cell in cells):
-            rows.append([metric.name, metric.unit, *cells])
-    widths = [max(len(row[place]) for row in rows) for place in range(len(heads))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if place < 2 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )

@@ -109,7 +109,7 @@ def read_config(folder: Path) -> "PreTrainedConfig":
     """Return the config of a checkpoint as transformers reads it. Raises `UnsupportedModelError`."""
     from transformers import AutoConfig
 
-    with _guarded(f"{folder.name}: transformers cannot read its config"):
+    with guarded(f"{folder.name}: transformers cannot read its config"):
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
 
 
@@ -117,7 +117,7 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     """Return the tokenizer in a checkpoint folder. Raises `UnsupportedModelError`; code from outside is never run."""
     from transformers import AutoTokenizer
 
-    with _guarded(f"{folder.name}: transformers cannot read its tokenizer"), quiet():
+    with guarded(f"{folder.name}: transformers cannot read its tokenizer"), quiet():
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
 
 
@@ -130,7 +130,7 @@ def empty_model(config: "PreTrainedConfig", built_as: "type[PreTrainedModel] | N
     from transformers.initialization import no_init_weights
 
     found = built_as or model_class(config)
-    building = _guarded(f"transformers cannot build {found.__name__}")
+    building = guarded(f"transformers cannot build {found.__name__}")
     with building, quiet(), torch.device("meta"), no_init_weights():
         model = found(type(config).from_dict(config.to_dict()))
     model.tie_weights()  # part of the initialisation that was left out
@@ -143,7 +143,7 @@ def _takes(found: "type[PreTrainedModel]", config: "PreTrainedConfig") -> bool:
 
 
 @contextmanager
-def _guarded(failed: str) -> Iterator[None]:
+def guarded(failed: str) -> Iterator[None]:
     """Turn whatever transformers raises into `UnsupportedModelError`; `failed` says what it could not do.
 
     Want of memory stays what it is: it says nothing of the model. The boundary is guarded, because broken files and
@@ -164,7 +164,7 @@ def _from_pretrained(folder: Path) -> Any:
 
     config = read_config(folder)
     found = model_class(config)
-    with _guarded(f"{folder.name}: transformers cannot load it"):
+    with guarded(f"{folder.name}: transformers cannot load it"):
         return found.from_pretrained(
             folder,
             config=config,

@@ -29,8 +29,7 @@ def measure_energy(
     country's electricity. Nothing is written or sent. Raises `UsageError` without codecarbon and for an unknown
     country.
     """
-    if find_spec("codecarbon") is None:
-        raise UsageError("energy: expected codecarbon; pip install 'arborist[energy]'")
+    check_energy(country)
     import torch
     from codecarbon import OfflineEmissionsTracker  # pyright: ignore[reportMissingImports]  # an extra
 
@@ -47,9 +46,19 @@ def measure_energy(
             passes = _passes(model, pass_arguments(model, inputs), seconds)
         tracker.stop()
     found = tracker.final_emissions_data
-    if not found.country_name:
-        raise UsageError(f"energy: expected the ISO code of a country in 3 letters, such as DEU, got {country!r}")
     return Energy(found.energy_consumed * _JOULES_PER_KILOWATT_HOUR / passes, found.emissions * 1000 / passes, passes)
+
+
+def check_energy(country: str) -> None:
+    """Raise `UsageError` without codecarbon, and for a country that it does not know."""
+    if find_spec("codecarbon") is None:
+        raise UsageError("energy: expected codecarbon; pip install 'arborist[energy]'")
+    with _silent():
+        from codecarbon.input import DataSource  # pyright: ignore[reportMissingImports]  # an extra
+
+        known = DataSource().get_global_energy_mix_data()
+    if country not in known:
+        raise UsageError(f"energy: expected the ISO code of a country in 3 letters, such as DEU, got {country!r}")
 
 
 def _passes(model: "PreTrainedModel", arguments: "Mapping[str, torch.Tensor | bool]", seconds: float) -> int:

@@ -60,7 +60,7 @@ def observe(
     adapter = find_adapter(model)
     with one_thread():
         seen = _costs(model, dense, adapter, text if reads_text(model, adapter) else None, dtype, repeats)
-        if text and decodes(adapter):
+        if text and predicts_text(adapter):
             seen = _with_text(seen, model, dense, text, dense_logits)
         else:
             seen = _with_agreement(seen, model, dense, adapter, text)
@@ -69,11 +69,11 @@ def observe(
 
 def reads_text(model: "PreTrainedModel", adapter: Adapter) -> bool:
     """Return whether windows of token ids are scored by a model: decoders and masked language models."""
-    return decodes(adapter) or is_masked_language_model(model, adapter)
+    return predicts_text(adapter) or is_masked_language_model(model, adapter)
 
 
-def decodes(adapter: Adapter) -> bool:
-    """Return whether a model predicts the next token of a text, and reads nothing else."""
+def predicts_text(adapter: Adapter) -> bool:
+    """Return whether a model predicts the next token of a text alone."""
     return adapter.main.kind == "decoder" and not adapter.main.crossed
 
 
@@ -88,7 +88,7 @@ def _costs(
     """Observe what needs no answer to be looked at."""
     inputs = timed_inputs(model, text)
     seconds, dense_seconds = time_forwards(model, dense, inputs, repeats)
-    decoding = time_decoding(model, dense, inputs["input_ids"], repeats) if decodes(adapter) else ((), ())
+    decoding = time_decoding(model, dense, inputs["input_ids"], repeats) if predicts_text(adapter) else ((), ())
     return Observation(
         window_losses=(),
         window_tokens=(),

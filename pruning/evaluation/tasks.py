@@ -9,6 +9,7 @@ A folder holds one file a task, lines of JSON. What a line holds says what the t
 
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from importlib.util import find_spec
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from lm_eval.models.huggingface import HFLM  # pyright: ignore[reportMissingImports]  # an extra
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+_NAME = re.compile(r"[\w.-]+")
 PAIR_FIELDS = ("sentence_good", "sentence_bad")
 _PAIRS: Mapping[str, object] = {
     "output_type": "multiple_choice",
@@ -48,12 +50,12 @@ def harness_model(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
 
     Raises `UsageError` without lm-eval.
     """
-    if find_spec("lm_eval") is None:
-        raise UsageError("tasks: expected lm-eval; pip install 'arborist[tasks]'")
+    _check_harness()
     from lm_eval.models.huggingface import HFLM  # pyright: ignore[reportMissingImports]  # an extra
 
+    made: Any = HFLM  # its types do not know its own arguments
     with _quiet():
-        return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=1)
+        return made(pretrained=model, tokenizer=tokenizer, batch_size=1)
 
 
 def run_tasks(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", folder: Path) -> dict[str, Measurement]:
@@ -62,20 +64,40 @@ def run_tasks(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", fo
     Nothing is downloaded and no code of a task is run. Raises `UsageError` for a folder without tasks, a line of
     another kind and without lm-eval; `NotFiniteError`.
     """
-    files = sorted(folder.glob("*.jsonl"))
-    if not files:
-        raise UsageError(f"tasks: expected a folder with files NAME.jsonl, got {str(folder)!r}")
-    configs = {file.stem: _config(file) for file in files}
+    configs = _configs(folder)
     harness = harness_model(model, tokenizer)
     with _quiet(), TemporaryDirectory(prefix="arborist-tasks-") as cache:
         found = {name: _hits(harness, name, config, cache) for name, config in configs.items()}
     return {f"task:{name}:acc": mean_measurement(hits, [1] * len(hits), "1") for name, hits in found.items()}
 
 
+def check_tasks(folder: Path | None) -> None:
+    """Raise `UsageError` for what `run_tasks` cannot run: a folder, None = one to be made; or no lm-eval."""
+    if folder is not None:
+        _configs(folder)
+    _check_harness()
+
+
 def write_pairs(file: Path, pairs: Sequence[tuple[str, str]]) -> None:
     """Write minimal pairs (good, bad) as a task."""
     lines = [json.dumps(dict(zip(PAIR_FIELDS, pair, strict=True))) for pair in pairs]
     file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _check_harness() -> None:
+    if find_spec("lm_eval") is None:
+        raise UsageError("tasks: expected lm-eval; pip install 'arborist[tasks]'")
+
+
+def _configs(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the harness's description of every task of a folder."""
+    files = sorted(folder.glob("*.jsonl"))
+    if not files:
+        raise UsageError(f"tasks: expected a folder with files NAME.jsonl, got {str(folder)!r}")
+    for file in files:
+        if not _NAME.fullmatch(file.stem):
+            raise UsageError(f"tasks: expected a name of letters, digits, '_', '.' and '-', got {file.name!r}")
+    return {file.stem: _config(file) for file in files}
 
 
 def _config(file: Path) -> dict[str, Any]:

@@ -66,11 +66,11 @@ def _in_turns(
 
     times: tuple[list[float], ...] = ([], [])
     with torch.inference_mode():
-        timed = [(one, prepare(one)) for one in ([model] if dense is None else [model, dense])]
+        timed = [(device_of(one), prepare(one)) for one in ([model] if dense is None else [model, dense])]
         for turn in range(_WARM_UP + repeats):
             order = [*enumerate(timed)]
-            for place, (one, work) in order if turn % 2 else reversed(order):
-                times[place].append(_seconds(one, work, turn))
+            for place, (device, work) in order if turn % 2 else reversed(order):
+                times[place].append(_seconds(device, work, turn))
     return tuple(times[0][_WARM_UP:]), tuple(times[1][_WARM_UP:])
 
 
@@ -87,7 +87,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _seconds(model: "PreTrainedModel", work: Callable[[int], Any], turn: int) -> float:
+def _seconds(device: "torch.device", work: Callable[[int], Any], turn: int) -> float:
     """Return the time of a pass: of the processor on a CPU, else on the clock, the device waited for.
 
     On a CPU all of it happens on this thread, so on an idle machine that is the time on the clock; on a shared one the
@@ -95,7 +95,6 @@ def _seconds(model: "PreTrainedModel", work: Callable[[int], Any], turn: int) ->
     """
     import torch
 
-    device = device_of(model)
     if device.type == "cpu":
         started = thread_time()
         work(turn)

@@ -93,9 +93,9 @@ def _dense_logits(folder: Path, sizes: TextSizes) -> "tuple[torch.Tensor, ...] |
 def _predicts(folder: Path, evaluation: Text | None) -> bool:
     """Return whether there is a text and the model predicts the next token of it."""
     from pruning.adapters import find_adapter
-    from pruning.evaluation.observe import decodes
+    from pruning.evaluation.observe import predicts_text
 
-    return evaluation is not None and decodes(find_adapter(dense_model(folder)))
+    return evaluation is not None and predicts_text(find_adapter(dense_model(folder)))
 
 
 def _pruned(dense: "PreTrainedModel", experiment: Experiment) -> tuple["PreTrainedModel", str]:

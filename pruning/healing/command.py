@@ -10,8 +10,9 @@ from pruning.card import measured_table, text_lines
 from pruning.devices import command_device
 from pruning.evaluation import Measurement
 from pruning.healing.records import Healed
-from pruning.model_commands import Texts, choose_texts, measured, table, text_plan, values
+from pruning.model_commands import Texts, choose_texts, measured, text_plan
 from pruning.models import resolve
+from pruning.numbers import table, values
 from pruning.texts import Text, check_window
 
 

@@ -16,7 +16,7 @@ NO_TEXT = (
     "no text for this model: the reference language is for models with its tokenizer and a context of at least "
     f"{SHORTEST_WINDOW} tokens"
 )
-_CONTEXT_FIELDS = ("max_position_embeddings", "n_positions")
+CONTEXT_FIELDS = ("max_position_embeddings", "n_positions")
 
 
 def speaks_reference_language(folder: Path) -> bool:
@@ -73,4 +73,4 @@ def context_of(folder: Path) -> float:
         config = read_object(folder / "config.json")
     except UsageError:
         return inf
-    return min((config[name] for name in _CONTEXT_FIELDS if type(config.get(name)) is int), default=inf)
+    return min((config[name] for name in CONTEXT_FIELDS if type(config.get(name)) is int), default=inf)

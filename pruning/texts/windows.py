@@ -63,6 +63,13 @@ def packed_windows(
     return sliding_windows(tokens[skip * length :], length, step)
 
 
+def first_windows(pieces: Pieces, tokenizer: "PreTrainedTokenizerBase", length: int, most: int | None) -> Windows:
+    """Return the windows of `length` tokens that a text fills, at most the first `most`; None = all of them."""
+    tokens = None if most is None else most * length
+    with closing(pieces.texts):
+        return sliding_windows([*islice(_token_ids(pieces, tokenizer), tokens)], length, length)
+
+
 def sliding_windows(token_ids: Sequence[int], length: int, stride: int) -> Windows:
     """Return the windows of `length` tokens that begin every `stride` tokens; what fills no window is left out."""
     return tuple(tuple(token_ids[first : first + length]) for first in range(0, len(token_ids) - length + 1, stride))

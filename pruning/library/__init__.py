@@ -1,0 +1,1 @@
+"""The protocol from Python, on a user's own model and text."""
