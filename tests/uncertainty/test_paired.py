@@ -82,7 +82,7 @@ def test_pairing_narrows_what_windows_share() -> None:
     rng = numpy.random.default_rng(1)
     hard = rng.gamma(3, 50, 96)
     tokens = [100] * 96
-    paired = paired_difference([hard + rng.normal(1, 1, 96)], [hard], tokens)
+    paired = paired_difference([(hard + rng.normal(1, 1, 96)).tolist()], [hard.tolist()], tokens)
     low, high = mean_interval(hard.tolist(), tokens)
     assert paired.high - paired.low < (high - low) / 10
 
