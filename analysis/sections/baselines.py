@@ -15,10 +15,11 @@ from analysis.sections.dense import MISSING
 LISTED_EXCEPTIONS = 6
 HOW = (
     f"Compared are results on the same model that removed the same share of its prunable weights, to {TOLERANCE:g}; "
-    "copies and low rank, which leave as many weights, are compared among themselves by the share of their own units. "
+    "copies and low rank, which leave as many weights, are compared among themselves by the share of their own units.",
     "Where the asked ratio gave another budget, the baseline's nearest measured ratio within that is taken; where "
-    "there is none, nothing is compared. The ratio of perplexities has a 95 % interval from drawing windows anew, the "
-    "same for both, and the mean over seeds where there are several; a verdict is clear when the interval leaves 1 out."
+    "there is none, nothing is compared.",
+    "The ratio of perplexities has a 95 % interval from drawing windows anew, the same for both, and the mean over "
+    "seeds where there are several; a verdict is clear when the interval leaves 1 out.",
 )
 
 
@@ -78,7 +79,7 @@ def _baselines(answers: Answers) -> tuple[Block, ...]:
     comparisons = answers.derive(comparisons_of)
     scopes = {item.row.scope for item in comparisons}
     named = "; ".join(f"{scope}: {' and '.join(found.names)}" for scope, found in BASELINES.items() if scope in scopes)
-    explained = paragraph(f"Baselines by scope, chance and the trivial choice: {named}.", HOW)
+    explained = paragraph(f"Baselines by scope, chance and the trivial choice: {named}.", *HOW)
     return explained, Table(columns, tuple(_cells(item) for item in comparisons))
 
 

@@ -177,7 +177,7 @@ def _leaderboard(answers: Answers) -> tuple[Block, ...]:
     explained = paragraph(
         f"The best method of each scope and the scope's baselines at {percent(ratio)} asked of the method's own units: "
         "perplexity on held-out windows with its 95 % interval.",
-        BUDGETS,
+        *BUDGETS,
         "More:",
         Link("all methods and ratios", "reports/prune.md"),
     )

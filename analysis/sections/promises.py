@@ -40,10 +40,11 @@ def _promises(answers: Answers) -> tuple[Block, ...]:
         for item in found
     )
     explained = paragraph(
-        "Perplexity of the method that is promised to be better over that of the other: below 1 the promise is kept. "
+        "Perplexity of the method that is promised to be better over that of the other: below 1 the promise is kept.",
         "Put to the test only where both removed as much. The interval is paired on the same windows and over seeds, "
         "which draw what is random and the calibration text; of one draw each it is over windows alone and decides "
-        "nothing about other draws. Results without losses by window have Welch's interval over seeds."
+        "nothing about other draws.",
+        "Results without losses by window have Welch's interval over seeds.",
     )
     return explained, Bullets(tuple(_sentences(found))), Table(columns, cells)
 
