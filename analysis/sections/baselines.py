@@ -14,12 +14,18 @@ from analysis.sections.dense import MISSING
 
 LISTED_EXCEPTIONS = 6
 HOW = (
-    f"Compared are results on the same model that removed the same share of its prunable weights, to {TOLERANCE:g}; "
-    "copies and low rank, which leave as many weights, are compared among themselves by the share of their own units.",
-    "Where the asked ratio gave another budget, the baseline's nearest measured ratio within that is taken; where "
-    "there is none, nothing is compared.",
-    "The ratio of perplexities has a 95 % interval from drawing windows anew, the same for both, and the mean over "
-    "seeds where there are several; a verdict is clear when the interval leaves 1 out.",
+    (
+        f"Compared are results on the same model that removed the same share of its prunable weights, to {TOLERANCE:g}; "
+        "copies and low rank, which leave as many weights, are compared among themselves by the share of their own units."
+    ),
+    (
+        "Where the asked ratio gave another budget, the baseline's nearest measured ratio within that is taken; where "
+        "there is none, nothing is compared."
+    ),
+    (
+        "The ratio of perplexities has a 95 % interval from drawing windows anew, the same for both, and the mean over "
+        "seeds where there are several; a verdict is clear when the interval leaves 1 out."
+    ),
 )
 
 
