@@ -7,7 +7,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := hub pipeline pictures store model_extract data_processing pruning analysis tests benchmarks tools run_pipeline.py
+CODE := hub pipeline uncertainty pictures store model_extract data_processing pruning analysis tests benchmarks tools run_pipeline.py
 INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
 

@@ -12,6 +12,7 @@ from analysis.section import Answers, ReportName, Section
 from analysis.sections import SECTIONS
 from analysis.sections.catalog import SOURCES, SourceRow
 from analysis.sections.runs import RUNS
+from analysis.sections.sanity import CHECKS, alarm
 from analysis.tabular import csv_text, statistics_text
 from pipeline.progress import Progress
 
@@ -52,11 +53,13 @@ def build_report(answers: Answers, progress: Progress) -> dict[str, bytes]:
 
 
 def stamp_of(answers: Answers) -> str:
-    """Return the line under every title: source, revision and time of what was mined."""
+    """Return the line under every title: failed sanity checks; source, revision and time of what was mined."""
     sources = answers[SOURCES]
     newest = max(answers[RUNS], key=lambda row: row.run_id)
     named = ", ".join(f"{row.source} ({count_of(row.n_models, 'model')})" for row in sources)
     reach = _reach(sources)
+    loud = alarm(answers[CHECKS])
+    reach = f"{loud} {reach}" if loud else reach
     return f"{reach} Source: {named}. Newest run {newest.run_id}, started {newest.started_at:%Y-%m-%d %H:%M} UTC."
 
 

@@ -1,31 +1,22 @@
-"""What pruning does to a model, relative to the dense one: the rows, and comparisons between them."""
+"""What pruning does to a model, relative to the dense one: the rows, and what can be read from them."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 from statistics import median
-from typing import Literal
 
+from analysis.budgets import comparable
+from analysis.losses import LOSSES, Losses, Place, Relative
 from analysis.numbers import percent
-from analysis.section import QUERIES
+from analysis.section import QUERIES, Answers
 from store import Query
 
-# What a method has to beat to be worth its trouble, by scope.
-BASELINES = {
-    "weight": "random",
-    "neuron": "mlp-random",
-    "head": "heads-random-remove",
-    "layer": "depth-last",
-    "factorisation": "svd",
-    "expert": "experts-random",
-}
 # The damage that "how much can it lose" allows: perplexity at most a tenth above dense.
 DAMAGE_BOUND = 1.1
 # The ratio at which methods are set side by side, when it was measured.
 HEADLINE_RATIO = 0.5
-
-Verdict = Literal["clearly better", "better, intervals overlap", "equal", "worse, intervals overlap", "clearly worse"]
 
 
 @dataclass(frozen=True)
@@ -54,30 +45,15 @@ class DamageRow:
     bytes_left: float | None
     latency_left: float | None
     n_latency: int | None
+    removed_share: float | None = None
+    removed_as: str | None = None
+
+    @property
+    def place(self) -> Place:
+        return self.source, self.model_id, self.method, self.ratio
 
 
 DAMAGE: Query[DamageRow] = Query(QUERIES / "damage.sql", DamageRow)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A method against the baseline of its scope on one model at one ratio; damages are perplexity over dense."""
-
-    model_id: str
-    method: str
-    baseline: str
-    ratio: float
-    damage: float
-    baseline_damage: float
-    verdict: Verdict
-
-    @property
-    def better(self) -> bool:
-        return self.damage < self.baseline_damage
-
-    @property
-    def worse(self) -> bool:
-        return self.damage > self.baseline_damage
 
 
 @dataclass(frozen=True)
@@ -93,30 +69,28 @@ class Headroom:
     removed_fraction: float | None
 
 
-def compare_with_baselines(rows: Sequence[DamageRow]) -> list[Comparison]:
-    """Return every method that has a baseline against it, in the order of the rows."""
-    at = {(row.source, row.model_id, row.ratio, row.method): row for row in rows}
-    comparisons = []
-    for row in rows:
-        name = BASELINES.get(row.scope)
-        baseline = at.get((row.source, row.model_id, row.ratio, name or ""))
-        if baseline is None or baseline is row:
-            continue
-        comparisons.append(
-            Comparison(
-                row.model_id, row.method, baseline.method, row.ratio, row.damage, baseline.damage, judge(row, baseline)
-            )
-        )
-    return comparisons
+def damage_rows(answers: Answers) -> list[DamageRow]:
+    """Return the rows of `damage.sql` with paired intervals: see `with_paired_intervals`."""
+    return with_paired_intervals(answers[DAMAGE], answers.derive(losses_of))
 
 
-def judge(row: DamageRow, baseline: DamageRow) -> Verdict:
-    """Compare two rows by their intervals; without intervals nothing is clear."""
-    if row.damage == baseline.damage:
-        return "equal"
-    if row.damage < baseline.damage:
-        return "clearly better" if _below(row, baseline) else "better, intervals overlap"
-    return "clearly worse" if _below(baseline, row) else "worse, intervals overlap"
+def losses_of(answers: Answers) -> Losses:
+    """Return the losses by window of all results."""
+    return Losses(answers[LOSSES])
+
+
+def with_paired_intervals(rows: Sequence[DamageRow], losses: Losses) -> list[DamageRow]:
+    """Return the rows with damage against dense on the same windows, the geometric mean over seeds.
+
+    Rows without losses by window keep the interval of their own perplexity, the dense value taken as exact.
+    """
+    return [_with_interval(row, losses.over_dense(row.place)) for row in rows]
+
+
+def _with_interval(row: DamageRow, found: Relative | None) -> DamageRow:
+    if found is None:
+        return row
+    return replace(row, damage=found.value, damage_low=found.low, damage_high=found.high)
 
 
 def headroom(rows: Iterable[DamageRow], bound: float = DAMAGE_BOUND) -> list[Headroom]:
@@ -141,21 +115,19 @@ def headroom(rows: Iterable[DamageRow], bound: float = DAMAGE_BOUND) -> list[Hea
     return found
 
 
-def best_methods(rows: Iterable[DamageRow]) -> set[tuple[str, str, float, str]]:
-    """Return (source, model, ratio, method) of the least damage for each model, ratio and scope; ties all count.
+def best_methods(rows: Iterable[DamageRow]) -> set[Place]:
+    """Return the (source, model, method, ratio) that no comparable result of another method is below; ties all count.
 
-    Scopes are apart because the same ratio removes unequal shares of the prunable weights.
+    Comparable are results on the same model in the same scope that removed as much.
     """
-    least: dict[tuple[str, str, float, str], float] = {}
-    rows = [*rows]
+    groups: dict[tuple[str, str, str], list[DamageRow]] = defaultdict(list)
     for row in rows:
-        key = (row.source, row.model_id, row.ratio, row.scope)
-        least[key] = min(row.damage, least.get(key, row.damage))
-    return {
-        (row.source, row.model_id, row.ratio, row.method)
-        for row in rows
-        if row.damage == least[row.source, row.model_id, row.ratio, row.scope]
-    }
+        groups[row.source, row.model_id, row.scope].append(row)
+    return {row.place for group in groups.values() for row in group if not _beaten(row, group)}
+
+
+def _beaten(row: DamageRow, group: Iterable[DamageRow]) -> bool:
+    return any(other.method != row.method and other.damage < row.damage and comparable(row, other) for other in group)
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[bool]:
@@ -199,10 +171,6 @@ def latency_by_scope(rows: list[DamageRow], ratio: float) -> list[str]:
             budget = f" ({percent(sum(left) / len(left))} of the parameters left)" if left else ""
             parts.append(f"{scope} {latency:.2f} x{budget}")
     return parts
-
-
-def _below(lower: DamageRow, upper: DamageRow) -> bool:
-    return lower.damage_high is not None and upper.damage_low is not None and lower.damage_high < upper.damage_low
 
 
 def _model_and_method(row: DamageRow) -> tuple[str, str, str, str]:

@@ -8,7 +8,7 @@ from analysis.sections import SECTIONS
 from store.provenance import content_hash
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = (ROOT / "analysis", ROOT / "pictures")
+PACKAGES = (ROOT / "analysis", ROOT / "pictures", ROOT / "uncertainty")
 
 
 def input_hash(answers: Answers) -> str:

@@ -1,4 +1,4 @@
-"""What the papers behind the methods promise of one another, and whether it held: an interval over seeds decides."""
+"""What the papers behind the methods promise of one another, and whether it held: an interval decides."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -7,6 +7,8 @@ from math import exp, inf, log, sqrt
 from statistics import fmean, variance
 from typing import Literal
 
+from analysis.budgets import comparable
+from analysis.losses import Losses, Place
 from analysis.section import QUERIES
 from store import Query
 
@@ -47,6 +49,9 @@ class SeedRow:
     ratio: float
     seed: int
     perplexity: float
+    removed_fraction: float | None = None
+    removed_share: float | None = None
+    removed_as: str | None = None
 
 
 SEEDS: Query[SeedRow] = Query(QUERIES / "seeds.sql", SeedRow)
@@ -54,9 +59,10 @@ SEEDS: Query[SeedRow] = Query(QUERIES / "seeds.sql", SeedRow)
 
 @dataclass(frozen=True)
 class Outcome:
-    """A promise on one model at one ratio: the ratio of geometric mean perplexities, and its interval over seeds.
+    """A promise on one model at one ratio: the ratio of geometric mean perplexities, and its interval.
 
-    `low` and `high` are None when each side was drawn once.
+    The interval is over windows and seeds; without losses by window over seeds alone, and None when each side was drawn
+    once.
     """
 
     promise: Promise
@@ -76,37 +82,47 @@ class Outcome:
     @property
     def verdict(self) -> Verdict:
         """Return whether it held, and whether the interval is sure of it."""
-        if self.low is None or self.high is None:
+        if self.low is None or self.high is None or (self.n_better, self.n_worse) == (1, 1):
             return "kept in one draw" if self.kept else "broken in one draw"
         if self.kept:
             return "kept" if self.high < 1 or (self.promise.equal and self.high == 1) else "kept on average"
         return "broken" if self.low > 1 else "broken on average"
 
 
-def outcomes(rows: Sequence[SeedRow]) -> list[Outcome]:
-    """Return how each promise fared wherever both of its methods were measured: promise by promise, model by model."""
-    drawn: dict[tuple[str, str, float], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+Drawn = dict[tuple[str, str, float], dict[str, list[SeedRow]]]
+
+
+def outcomes(rows: Sequence[SeedRow], losses: Losses | None = None) -> list[Outcome]:
+    """Return how each promise fared wherever both methods removed as much: promise by promise, model by model."""
+    drawn: Drawn = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        drawn[row.model_id, row.source, row.ratio][row.method].append(log(row.perplexity))
+        drawn[row.model_id, row.source, row.ratio][row.method].append(row)
     return [
-        _outcome(promise, model_id, ratio, methods[promise.better], methods[promise.worse])
-        for promise, (model_id, _, ratio), methods in _wherever(drawn)
+        _outcome(promise, methods[promise.better], methods[promise.worse], losses)
+        for promise, methods in _wherever(drawn)
     ]
 
 
-def _wherever(
-    drawn: dict[tuple[str, str, float], dict[str, list[float]]],
-) -> Iterator[tuple[Promise, tuple[str, str, float], dict[str, list[float]]]]:
+def _wherever(drawn: Drawn) -> Iterator[tuple[Promise, dict[str, list[SeedRow]]]]:
     for promise in PROMISES:
-        for place, methods in sorted(drawn.items()):
-            if promise.better in methods and promise.worse in methods:
-                yield promise, place, methods
+        for _, methods in sorted(drawn.items()):
+            better, worse = methods.get(promise.better, []), methods.get(promise.worse, [])
+            if better and worse and all(comparable(one, other) for one in better for other in worse):
+                yield promise, methods
 
 
-def _outcome(promise: Promise, model_id: str, ratio: float, better: list[float], worse: list[float]) -> Outcome:
-    difference, margin = welch(better, worse)
+def _outcome(promise: Promise, better: list[SeedRow], worse: list[SeedRow], losses: Losses | None) -> Outcome:
+    place = better[0].model_id, better[0].ratio
+    found = losses.relative(_place(better[0]), _place(worse[0])) if losses else None
+    if found is not None:
+        return Outcome(promise, *place, len(better), len(worse), found.value, found.low, found.high)
+    difference, margin = welch([log(row.perplexity) for row in better], [log(row.perplexity) for row in worse])
     bounds = (None, None) if margin is None else (exp(difference - margin), exp(difference + margin))
-    return Outcome(promise, model_id, ratio, len(better), len(worse), exp(difference), *bounds)
+    return Outcome(promise, *place, len(better), len(worse), exp(difference), *bounds)
+
+
+def _place(row: SeedRow) -> Place:
+    return row.source, row.model_id, row.method, row.ratio
 
 
 def welch(first: Sequence[float], second: Sequence[float]) -> tuple[float, float | None]:

@@ -19,11 +19,18 @@ class Answers:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._rows: dict[Query[Any], list[Any]] = {}
+        self._derived: dict[Callable[[Answers], Any], Any] = {}
 
     def __getitem__(self, query: Query[Row]) -> list[Row]:
         if query not in self._rows:
             self._rows[query] = self._store.fetch(query)
         return cast("list[Row]", self._rows[query])
+
+    def derive(self, function: "Callable[[Answers], Row]") -> Row:
+        """Return what a function makes of the rows, computed once."""
+        if function not in self._derived:
+            self._derived[function] = function(self)
+        return cast("Row", self._derived[function])
 
 
 @dataclass(frozen=True)

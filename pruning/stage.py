@@ -11,9 +11,10 @@ from pruning.analyses.proxies import update_proxies
 from pruning.analyses.slices import run_slices
 from pruning.experiments.cost import DEFAULT_SECONDS
 from pruning.experiments.plan import Plan, check_settings, make_plan
-from pruning.experiments.run import deadline_of, run_plan
+from pruning.experiments.run import PRELOAD, deadline_of, run_plan
 from pruning.experiments.specification import Experiment
 from pruning.reference import REFERENCE_MODELS
+from pruning.sanity.dense import check_dense
 from store import Store
 from store.provenance import content_hash
 
@@ -35,6 +36,7 @@ def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
     plan, analyses, deadline = make_plan(store, settings), _analyses(store, settings), deadline_of(settings)
     with store.run("prune", settings.model_dump()) as handle:
         counts = run_plan(store, handle, plan, settings, progress, deadline) if plan.todo else Counter[str]()
+        check_dense(store, handle, settings, PRELOAD)
         ended = run_slices(store, handle, analyses, settings, progress, deadline) if analyses.todo else Counter[str]()
         update_proxies(store, handle.run_id)
         store.record_input(handle, _input_hash(store))
@@ -53,7 +55,12 @@ def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
             "analyses failed": ended["failed"],
             "analyses from earlier runs": analyses.finished,
         },
-        (*_left_over(len(plan.todo) - counts.total(), settings), *_notes(plan, settings), *_analysis_notes(analyses)),
+        (
+            *_failed_checks(store),
+            *_left_over(len(plan.todo) - counts.total(), settings),
+            *_notes(plan, settings),
+            *_analysis_notes(analyses),
+        ),
     )
 
 
@@ -124,6 +131,18 @@ def _notes(plan: Plan, settings: Settings) -> tuple[str, ...]:
     refusals = Counter(experiment.refusal for experiment in plan.todo if experiment.refusal is not None)
     notes += [f"{count_of(number, 'experiment')} refused: {why}" for why, number in sorted(refusals.items())]
     return tuple(notes)
+
+
+def _failed_checks(store: Store) -> tuple[str, ...]:
+    """Say which sanity checks fail: they come first, since no number stands that they contradict."""
+    failed = store.rows(
+        "SELECT model_id, check_name, any_value(detail ORDER BY detail), count(*) FROM current_checks "
+        "WHERE outcome = 'failed' GROUP BY ALL ORDER BY ALL"
+    )
+    return tuple(
+        f"SANITY CHECK FAILED: {check} of {model} ({count_of(number, 'experiment')}): {detail}"
+        for model, check, detail, number in failed
+    )
 
 
 def _analysis_notes(plan: AnalysisPlan) -> tuple[str, ...]:

@@ -38,6 +38,9 @@ AnalysisStatus = Literal["done", "partial", "refused", "failed"]
 ExperimentReason = Literal[
     "unsupported", "ratio_too_small", "timeout", "out_of_memory", "crashed", "not_finite", "error"
 ]
+# What lies where removed units were.
+RemovedAs = Literal["gone", "zeros", "copies", "low_rank"]
+CheckOutcome = Literal["ok", "failed", "not_applicable"]
 RunStatus = Literal["running", "done", "failed", "interrupted"]
 
 
@@ -410,6 +413,8 @@ class ExperimentRecord:
     detail: str | None
     seconds: float
     git_commit: str | None
+    removed_share: float | None = None
+    removed_as: RemovedAs | None = None
 
 
 @dataclass(frozen=True)
@@ -424,6 +429,30 @@ class MetricRecord:
     n: int
     ci_low: float | None = None
     ci_high: float | None = None
+
+
+@dataclass(frozen=True)
+class WindowLossRecord:
+    """A row of `window_losses`."""
+
+    run_id: str
+    experiment_key: str
+    window_position: int
+    nats: float
+    tokens: int
+
+
+@dataclass(frozen=True)
+class CheckRecord:
+    """A row of `checks`."""
+
+    run_id: str
+    experiment_key: str | None
+    source: SourceName
+    model_id: str
+    check_name: str
+    outcome: CheckOutcome
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -460,5 +489,7 @@ TABLES: dict[type, str] = {
     ProxyRecord: "proxies",
     ExperimentRecord: "experiments",
     MetricRecord: "metrics",
+    WindowLossRecord: "window_losses",
+    CheckRecord: "checks",
     SampleRecord: "samples",
 }

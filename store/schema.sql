@@ -326,7 +326,9 @@ CREATE TABLE experiments (
     reason          VARCHAR,          -- unsupported, ratio_too_small, timeout, out_of_memory, crashed, not_finite or error; NULL = done
     detail          VARCHAR,          -- the original words; NULL = nothing to add
     seconds         DOUBLE NOT NULL,  -- time it took, seconds
-    git_commit      VARCHAR           -- commit of the project; NULL = not run from a git checkout
+    git_commit      VARCHAR,          -- commit of the project; NULL = not run from a git checkout
+    removed_share   DOUBLE,           -- share of the scope's own units that the method removed, fraction in (0, 1]; NULL = dense, not done, or before schema version 5
+    removed_as      VARCHAR           -- what lies where they were: gone, zeros, copies or low_rank; NULL as above
 );
 
 -- table metrics: one number of one experiment
@@ -339,6 +341,26 @@ CREATE TABLE metrics (
     n              INTEGER NOT NULL, -- windows or repeats behind the value; 1 = counted
     ci_low         DOUBLE,           -- lower end of the 95 % interval; NULL = no interval
     ci_high        DOUBLE            -- upper end; NULL = no interval
+);
+
+-- table window_losses: the loss of one experiment's model on one evaluation window
+CREATE TABLE window_losses (
+    run_id          VARCHAR NOT NULL,  -- run that measured it
+    experiment_key  VARCHAR NOT NULL,  -- as in experiments
+    window_position INTEGER NOT NULL,  -- place of the window in the evaluation text, from 0
+    nats            DOUBLE NOT NULL,   -- summed negative log-likelihood of the scored tokens, nats
+    tokens          INTEGER NOT NULL   -- scored tokens
+);
+
+-- table checks: one sanity check of one experiment
+CREATE TABLE checks (
+    run_id         VARCHAR NOT NULL, -- run that checked it
+    experiment_key VARCHAR,          -- as in experiments; NULL = of the model, not of one experiment
+    source         VARCHAR NOT NULL, -- as in sightings
+    model_id       VARCHAR NOT NULL, -- as in sightings
+    check_name     VARCHAR NOT NULL, -- text_apart, text_overlap, dense_again, sparsity or counts (docs/PROTOCOL.md)
+    outcome        VARCHAR NOT NULL, -- ok, failed or not_applicable
+    detail         VARCHAR NOT NULL  -- what was expected and what was found, with numbers
 );
 
 -- table samples: generated text
@@ -472,6 +494,18 @@ QUALIFY row_number() OVER (PARTITION BY experiment_key ORDER BY run_id DESC) = 1
 CREATE VIEW current_metrics AS
 SELECT metric.* FROM metrics AS metric
 JOIN current_experiments AS experiment USING (experiment_key, run_id);
+
+-- view current_window_losses: the window losses of the current experiments
+CREATE VIEW current_window_losses AS
+SELECT loss.* FROM window_losses AS loss
+JOIN current_experiments AS experiment USING (experiment_key, run_id);
+
+-- view current_checks: the newest outcome of each check of each current experiment or model
+CREATE VIEW current_checks AS
+SELECT * FROM checks
+QUALIFY row_number() OVER (
+    PARTITION BY source, model_id, experiment_key, check_name ORDER BY run_id DESC, outcome, detail
+) = 1;
 
 -- view leading_protocols: a model's protocol (revision, evaluation text, device) with the most pruned results, the newest of equals
 CREATE VIEW leading_protocols AS

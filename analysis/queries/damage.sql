@@ -55,7 +55,9 @@ SELECT
     avg(pruned.removed_fraction ORDER BY pruned.removed_fraction) AS removed_fraction,
     avg(pruned.bytes / dense.bytes ORDER BY pruned.bytes / dense.bytes) AS bytes_left,
     avg(pruned.latency_ratio ORDER BY pruned.latency_ratio) AS latency_left,
-    min(pruned.n_latency) AS n_latency
+    min(pruned.n_latency) AS n_latency,
+    avg(pruned.removed_share ORDER BY pruned.removed_share) AS removed_share,
+    min(pruned.removed_as) AS removed_as
 FROM pruned
 JOIN dense USING (source, model_id)
 GROUP BY ALL

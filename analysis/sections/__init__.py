@@ -27,6 +27,7 @@ from analysis.sections.ranks import RANKS_SECTION
 from analysis.sections.replacement import REPLACEMENT_SECTION
 from analysis.sections.runs import RUNS_SECTION
 from analysis.sections.samples import SAMPLES_SECTION
+from analysis.sections.sanity import SANITY_SECTION
 from analysis.sections.speed import PARETO_SECTION
 from analysis.sections.states import CKA_SECTION
 from analysis.sections.unfinished import UNFINISHED_SECTION
@@ -50,6 +51,7 @@ SECTIONS: Registry[Section] = Registry(
         TRAITS_SECTION,
         REPRESENTATIVES_SECTION,
         NAMES_SECTION,
+        SANITY_SECTION,
         DENSE_SECTION,
         DAMAGE_SECTION,
         BASELINES_SECTION,

@@ -2,40 +2,52 @@
 
 from statistics import median
 
-from analysis.comparison import BASELINES, DAMAGE, DAMAGE_BOUND, Comparison, DamageRow, compare_with_baselines, headroom
+from analysis.baselines import BASELINES, Comparison, comparisons_of
+from analysis.budgets import TOLERANCE, budget_of
+from analysis.comparison import DAMAGE, DAMAGE_BOUND, DamageRow, damage_rows, headroom
 from analysis.document import Block, Column, Inline, Strong, Table, paragraph
-from analysis.numbers import count_of, percent, times
+from analysis.losses import LOSSES
+from analysis.numbers import count_of, decimal, percent, times
 from analysis.section import Answers, Section
 from analysis.sections.damage import share_of
 from analysis.sections.dense import MISSING
 
 LISTED_EXCEPTIONS = 6
-LIMIT = (
-    "The intervals are 95 % percentile intervals of the pruned model's perplexity over windows, divided by the dense "
-    "value taken as exact; they are not paired with the baseline's on the same windows, so that overlap is no proof of "
-    "equality."
+HOW = (
+    (
+        f"Compared are results on the same model that removed the same share of its prunable weights, to {TOLERANCE:g}; "
+        "copies and low rank, which leave as many weights, are compared among themselves by the share of their own units."
+    ),
+    (
+        "Where the asked ratio gave another budget, the baseline's nearest measured ratio within that is taken; where "
+        "there is none, nothing is compared."
+    ),
+    (
+        "The ratio of perplexities has a 95 % interval from drawing windows anew, the same for both, and the mean over "
+        "seeds where there are several; a verdict is clear when the interval leaves 1 out."
+    ),
 )
 
 
-# The ratio at which methods are set side by side in one picture, when it was measured.
-def baseline_sentences(rows: list[DamageRow]) -> list[tuple[Inline, ...]]:
+def baseline_sentences(comparisons: list[Comparison]) -> list[tuple[Inline, ...]]:
     """Say, for each method that has a baseline, on how many models it does better at each ratio."""
-    comparisons = compare_with_baselines(rows)
-    return [
-        _baseline_sentence([item for item in comparisons if (item.method, item.baseline) == pair])
-        for pair in sorted({(item.method, item.baseline) for item in comparisons})
-    ]
+    found = [item for item in comparisons if item.baseline_row is not None]
+    pairs = sorted({(item.row.method, item.baseline) for item in found})
+    return [_baseline_sentence([item for item in found if (item.row.method, item.baseline) == pair]) for pair in pairs]
 
 
 def _baseline_sentence(group: list[Comparison]) -> tuple[Inline, ...]:
-    at = {ratio: [item for item in group if item.ratio == ratio] for ratio in sorted({item.ratio for item in group})}
+    at = {
+        ratio: [item for item in group if item.row.ratio == ratio]
+        for ratio in sorted({item.row.ratio for item in group})
+    }
     parts = [f"{_score(items)} at {percent(ratio)}" for ratio, items in at.items()]
     clear = sum(item.verdict == "clearly better" for item in group)
-    worse = [f"{item.model_id} at {percent(item.ratio)} ({item.verdict})" for item in group if item.worse]
+    worse = [f"{item.row.model_id} at {percent(item.row.ratio)} ({item.verdict})" for item in group if item.worse]
     exceptions = f" Worse: {', '.join(worse[:LISTED_EXCEPTIONS])}{', …' if len(worse) > LISTED_EXCEPTIONS else ''}."
     return (
-        Strong(f"{group[0].method} against {group[0].baseline}:"),
-        f"better {', '.join(parts)}; intervals apart in {clear} of {len(group)}; {_medians([*at.values()][-1])}."
+        Strong(f"{group[0].row.method} against {group[0].baseline}:"),
+        f"better {', '.join(parts)}; clearly so in {clear} of {len(group)}; {_medians([*at.values()][-1])}."
         + (exceptions if worse else ""),
     )
 
@@ -49,38 +61,51 @@ def _score(group: list[Comparison]) -> str:
 
 def _medians(group: list[Comparison]) -> str:
     """Compare the medians over models of comparisons at one ratio."""
-    damage = times(median(item.damage for item in group))
-    baseline = times(median(item.baseline_damage for item in group))
-    return f"at {percent(group[0].ratio)} the median is {damage} dense against {baseline}"
+    damage = times(median(item.row.damage for item in group))
+    baseline = times(median(item.baseline_row.damage for item in group if item.baseline_row))
+    return f"at {percent(group[0].row.ratio)} the median is {damage} dense against {baseline}"
 
 
 def _baselines(answers: Answers) -> tuple[Block, ...]:
-    rows = answers[DAMAGE]
     columns = (
         Column("Model"),
-        Column("Asked share", numeric=True),
         Column("Method"),
+        Column("Asked share", numeric=True),
+        Column("Budget", numeric=True),
         Column("Over dense", numeric=True),
         Column("Baseline"),
+        Column("Asked share", numeric=True),
+        Column("Budget", numeric=True),
         Column("Over dense", numeric=True),
+        Column("Over baseline [95 %]", numeric=True),
+        Column("Windows", numeric=True),
+        Column("Seeds", numeric=True),
         Column("Verdict"),
     )
-    cells = tuple(
-        (
-            item.model_id,
-            percent(item.ratio),
-            item.method,
-            times(item.damage),
-            item.baseline,
-            times(item.baseline_damage),
-            Strong(item.verdict) if item.verdict.startswith("clearly") else item.verdict,
-        )
-        for item in compare_with_baselines(rows)
+    comparisons = answers.derive(comparisons_of)
+    scopes = {item.row.scope for item in comparisons}
+    named = "; ".join(f"{scope}: {' and '.join(found.names)}" for scope, found in BASELINES.items() if scope in scopes)
+    explained = paragraph(f"Baselines by scope, chance and the trivial choice: {named}.", *HOW)
+    return explained, Table(columns, tuple(_cells(item) for item in comparisons))
+
+
+def _cells(item: Comparison) -> tuple[Inline, ...]:
+    row, other, found = item.row, item.baseline_row, item.relative
+    return (
+        row.model_id,
+        row.method,
+        percent(row.ratio),
+        share_of(budget_of(row)),
+        times(row.damage),
+        item.baseline,
+        percent(other.ratio) if other else "",
+        share_of(budget_of(other)) if other else "",
+        times(other.damage) if other else "",
+        f"{decimal(found.value)} [{decimal(found.low)}, {decimal(found.high)}]" if found else "",
+        str(found.n_windows) if found else "",
+        f"{found.n_seeds} and {found.n_other_seeds}" if found else "",
+        Strong(item.verdict) if item.verdict.startswith("clearly") else item.verdict,
     )
-    scopes = {row.scope for row in rows}
-    named = ", ".join(f"{baseline} for scope {scope}" for scope, baseline in BASELINES.items() if scope in scopes)
-    explained = paragraph(f"Baselines: {named}. Intervals that do not overlap make a verdict clear.", LIMIT)
-    return explained, Table(columns, cells)
 
 
 def headroom_table(rows: list[DamageRow]) -> Table:
@@ -110,7 +135,7 @@ def headroom_table(rows: list[DamageRow]) -> Table:
 
 
 def _headroom(answers: Answers) -> tuple[Block, ...]:
-    rows = answers[DAMAGE]
+    rows = answers.derive(damage_rows)
     ratios = ", ".join(percent(ratio) for ratio in sorted({row.ratio for row in rows}))
     sentence = (
         f"The greatest measured ratio ({ratios}) at which perplexity is at most {DAMAGE_BOUND:g} x dense. Scopes "
@@ -120,5 +145,7 @@ def _headroom(answers: Answers) -> tuple[Block, ...]:
     return paragraph(sentence), headroom_table(rows)
 
 
-BASELINES_SECTION = Section("baselines", "Against the baselines", "reports/prune", (DAMAGE,), _baselines, MISSING)
-HEADROOM_SECTION = Section("headroom", "How much can go", "reports/prune", (DAMAGE,), _headroom, MISSING)
+BASELINES_SECTION = Section(
+    "baselines", "Against the baselines", "reports/prune", (DAMAGE, LOSSES), _baselines, MISSING
+)
+HEADROOM_SECTION = Section("headroom", "How much can go", "reports/prune", (DAMAGE, LOSSES), _headroom, MISSING)

@@ -6,10 +6,20 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
-from analysis.comparison import BASELINES, DAMAGE, DamageRow, best_methods, headline_ratio, median_damage
-from analysis.document import Block, Column, Picture, Strong, Table
+from analysis.baselines import BASELINES
+from analysis.budgets import TOLERANCE, budget_of
+from analysis.comparison import (
+    DAMAGE,
+    DamageRow,
+    best_methods,
+    damage_rows,
+    headline_ratio,
+    median_damage,
+)
+from analysis.document import Block, Column, Picture, Strong, Table, paragraph
 from analysis.figures.pruning import WORST_DAMAGE, draw_damage, draw_prunability, draw_scopes
-from analysis.numbers import count_of, percent, range_of, times, with_interval
+from analysis.losses import LOSSES
+from analysis.numbers import count_of, decimal, many, percent, range_of, times, with_interval
 from analysis.section import Answers, Section
 from analysis.sections.dense import DENSE, MISSING, DenseRow
 
@@ -19,6 +29,17 @@ SCOPES = (
     "and layer methods take parts out where the config can say it (see parameters left); a ratio is a share of what "
     "its scope may remove."
 )
+BUDGETS = (
+    (
+        f"Budget: share of the model's prunable weights that are gone or zero. Only rows whose budgets differ by at most "
+        f"{TOLERANCE:g} are compared; copies and low rank leave as many weights: theirs is the share of their own units."
+    ),
+    (
+        "Over dense: paired on the same windows, the geometric mean over seeds; the interval draws windows anew, and the "
+        "mean over seeds where there are several."
+    ),
+)
+_BUDGETS = {"copies": " (copies)", "low_rank": " (low rank)"}
 
 
 @dataclass(frozen=True)
@@ -103,8 +124,8 @@ def _model_picture(rows: list[DamageRow], floors: dict[tuple[str, str], float]) 
     which = which_models(models)
     caption = (
         f"Perplexity over the dense model's, logarithmic, more than {WORST_DAMAGE:,.0f} x drawn at the edge; {which}"
-        f"n = {range_of(row.n_windows for row in rows)} evaluation windows a point; bars: 95 % interval of the pruned "
-        "model's perplexity, the dense value taken as exact; dotted: exact floor of the language."
+        f"n = {range_of(row.n_windows for row in rows)} evaluation windows a point; bars: paired 95 % interval "
+        "over windows, and over seeds where there are several; dotted: exact floor of the language."
     )
     title = f"{scope.capitalize()} methods: {_scope_title(rows, headline_ratio(rows))}"
     alt = f"Line charts of perplexity over dense by asked share, a panel a model: {title}"
@@ -125,7 +146,8 @@ def _scopes(rows: list[DamageRow], ratio: float) -> list[str]:
 def _scope_title(rows: list[DamageRow], ratio: float) -> str:
     """Return "magnitude 2.12 x against random 20.09 x": the best method of one scope and the scope's baseline."""
     damage = median_damage(rows, ratio)
-    least, baseline = next(iter(damage)), BASELINES.get(rows[0].scope, "")
+    least, baselines = next(iter(damage)), BASELINES.get(rows[0].scope)
+    baseline = baselines.first if baselines else ""
     text = f"{least} {times(damage[least])}"
     return f"{text} against {baseline} {times(damage[baseline])}" if baseline in {*damage} - {least} else text
 
@@ -136,7 +158,7 @@ def prunability_picture(rows: list[DamageRow]) -> Picture:
     models = sorted({row.model_id for row in rows})[: 3 * SHOWN_MODELS]
     shown = [row for row in rows if row.ratio == ratio and row.model_id in models]
     best = best_methods(shown)
-    wins = Counter(method for *_, method in best)
+    wins = Counter(method for _, _, method, _ in best)
     winners = [_most_wins([row for row in shown if row.scope == scope], wins) for scope in _scopes(shown, ratio)]
     title = f"Least damage of its scope (or equal) at {percent(ratio)} asked: {', '.join(winners)}"
     return Picture(
@@ -157,7 +179,10 @@ def _most_wins(rows: list[DamageRow], wins: Counter[str]) -> str:
 
 
 def leaderboard(rows: list[DamageRow]) -> Table:
-    """Return perplexity and its ratio to dense, a row a model, method and ratio; the best of a scope is marked."""
+    """Return perplexity and its ratio to dense, a row a model, method and ratio.
+
+    Marked is the best of a scope at its budget.
+    """
     best = best_methods(rows)
     columns = (
         Column("Model"),
@@ -165,9 +190,11 @@ def leaderboard(rows: list[DamageRow]) -> Table:
         Column("Scope"),
         Column("Method"),
         Column("Perplexity [95 %]", numeric=True),
-        Column("Over dense", numeric=True),
+        Column("Over dense [95 %]", numeric=True),
+        Column("Windows", numeric=True),
+        Column("Seeds", numeric=True),
+        Column("Budget", numeric=True),
         Column("Parameters left", numeric=True),
-        Column("Prunable weights gone or zero", numeric=True),
         Column("Latency over dense", numeric=True),
         Column("Best of its scope"),
     )
@@ -179,15 +206,23 @@ def leaderboard(rows: list[DamageRow]) -> Table:
             row.scope,
             row.method,
             with_interval(row.perplexity, row.perplexity_low, row.perplexity_high),
-            times(row.damage),
+            _over_dense(row),
+            many(row.n_windows),
+            str(row.n_seeds),
+            f"{share_of(budget_of(row))}{_BUDGETS.get(row.removed_as or '', '')}",
             share_of(row.parameters_left),
-            share_of(row.removed_fraction),
             "not measured" if row.latency_left is None else f"{row.latency_left:.2f} x",
-            Strong(f"best {row.scope} method") if (row.source, row.model_id, row.ratio, row.method) in best else "",
+            Strong(f"best {row.scope} method") if row.place in best else "",
         )
         for row in ordered
     )
     return Table(columns, tuple(cells))
+
+
+def _over_dense(row: DamageRow) -> str:
+    if row.damage_low is None or row.damage_high is None:
+        return times(row.damage)
+    return f"{times(row.damage)} [{decimal(row.damage_low)}, {decimal(row.damage_high)}]"
 
 
 def share_of(fraction: float | None) -> str:
@@ -204,8 +239,14 @@ def _damage_alt(rows: list[DamageRow]) -> str:
 
 
 def _damage(answers: Answers) -> tuple[Block, ...]:
-    rows = answers[DAMAGE]
-    return damage_picture(rows), *model_pictures(rows, answers[DENSE]), prunability_picture(rows), leaderboard(rows)
+    rows = answers.derive(damage_rows)
+    return (
+        damage_picture(rows),
+        *model_pictures(rows, answers[DENSE]),
+        prunability_picture(rows),
+        paragraph(*BUDGETS),
+        leaderboard(rows),
+    )
 
 
-DAMAGE_SECTION = Section("damage", "Damage", "reports/prune", (DAMAGE, DENSE), _damage, MISSING)
+DAMAGE_SECTION = Section("damage", "Damage", "reports/prune", (DAMAGE, DENSE, LOSSES), _damage, MISSING)

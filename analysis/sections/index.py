@@ -1,28 +1,31 @@
 """The index: what people see first. Its numbers come from the queries of the other sections."""
 
+from analysis.baselines import BASELINES, baselines_of, comparisons_of
 from analysis.comparison import (
-    BASELINES,
     DAMAGE,
     DAMAGE_BOUND,
     DamageRow,
     best_methods,
+    damage_rows,
     headline_ratio,
     headroom,
     latency_by_scope,
 )
 from analysis.document import Block, Bullets, Inline, Link, Picture, Strong, paragraph
+from analysis.losses import LOSSES
 from analysis.numbers import count_of, many, percent, times
 from analysis.section import Answers, Section
 from analysis.sections.architecture import STRUCTURES
 from analysis.sections.baselines import baseline_sentences
 from analysis.sections.catalog import MISSING, OUTCOMES, SOURCES, SourceRow, failures_table, outcomes_picture
-from analysis.sections.damage import SHOWN_MODELS, damage_picture, leaderboard
+from analysis.sections.damage import BUDGETS, SHOWN_MODELS, damage_picture, leaderboard
 from analysis.sections.dense import DENSE
 from analysis.sections.dense import MISSING as NO_EXPERIMENTS
 from analysis.sections.families import FAMILIES, TOP_FAMILIES, families_picture, families_table
 from analysis.sections.families import MISSING as NO_FAMILIES
 from analysis.sections.names import DUPLICATES, PUBLISHED_SHARE, widest_level
 from analysis.sections.proxies import PROXIES, proxy_sentence
+from analysis.sections.sanity import CHECKS, sanity_sentence
 
 Sentence = tuple[Inline, ...]
 
@@ -30,7 +33,7 @@ Sentence = tuple[Inline, ...]
 def _newest_picture(answers: Answers) -> Picture:
     """Return the picture that says most: of the last stage that has results."""
     if answers[DAMAGE]:
-        return damage_picture(answers[DAMAGE])
+        return damage_picture(answers.derive(damage_rows))
     if answers[FAMILIES]:
         return families_picture(answers[FAMILIES])
     return outcomes_picture(answers[OUTCOMES])
@@ -42,7 +45,8 @@ def _findings(answers: Answers) -> tuple[Block, ...]:
         *_families_sentence(answers),
         *_names_sentence(answers),
         *_floor_sentence(answers),
-        *_pruning_sentences(answers[DAMAGE]),
+        *_pruning_sentences(answers),
+        *sanity_sentence(answers[CHECKS]),
         *proxy_sentence(answers[PROXIES]),
     ]
     missing = [paragraph(*NO_FAMILIES)] if not answers[FAMILIES] else []
@@ -121,10 +125,13 @@ def _floor_sentence(answers: Answers) -> list[Sentence]:
     ]
 
 
-def _pruning_sentences(rows: list[DamageRow]) -> list[Sentence]:
+def _pruning_sentences(answers: Answers) -> list[Sentence]:
+    """Compare each method with the trivial baseline of its scope, or with chance where it is that itself."""
+    rows = answers.derive(damage_rows)
     if not rows:
         return []
-    return [*baseline_sentences(rows), *_headroom_sentences(rows), *_speed_sentence(rows)]
+    compared = [item for item in answers.derive(comparisons_of) if item.baseline == baselines_of(item.row)[-1]]
+    return [*baseline_sentences(compared), *_headroom_sentences(rows), *_speed_sentence(rows)]
 
 
 def _headroom_sentences(rows: list[DamageRow]) -> list[Sentence]:
@@ -158,19 +165,20 @@ def _speed_sentence(rows: list[DamageRow]) -> list[Sentence]:
 
 
 def _leaderboard(answers: Answers) -> tuple[Block, ...]:
-    rows = answers[DAMAGE]
+    rows = answers.derive(damage_rows)
     ratio = headline_ratio(rows)
     best = best_methods(rows)
     shown = [
         row
         for row in rows
         if row.ratio == ratio
-        and ((row.source, row.model_id, ratio, row.method) in best or row.method == BASELINES.get(row.scope))
+        and (row.place in best or row.method in (BASELINES[row.scope].names if row.scope in BASELINES else ()))
     ]
     explained = paragraph(
-        f"The best method of each scope and the scope's baseline at {percent(ratio)} asked: perplexity on held-out "
-        "windows with its 95 % interval. The asked share is of the method's own units, which in one scope is about the "
-        "same budget and across scopes is not. More:",
+        f"The best method of each scope and the scope's baselines at {percent(ratio)} asked of the method's own units: "
+        "perplexity on held-out windows with its 95 % interval.",
+        *BUDGETS,
+        "More:",
         Link("all methods and ratios", "reports/prune.md"),
     )
     return explained, leaderboard(shown)
@@ -202,7 +210,7 @@ def _links(_: Answers) -> tuple[Block, ...]:
                 (Link("Processing", "reports/process.md"), "families, differences within them, names and structures"),
                 (
                     Link("Pruning", "reports/prune.md"),
-                    "damage, baselines, size and speed, what predicts damage, redundancy, generated text",
+                    "sanity, damage, baselines, size and speed, what predicts damage, redundancy, generated text",
                 ),
                 (
                     Link("Analysis", "reports/analyze.md"),
@@ -217,11 +225,11 @@ FINDINGS_SECTION = Section(
     "findings",
     "Findings",
     "README",
-    (SOURCES, OUTCOMES, STRUCTURES, FAMILIES, DUPLICATES, DENSE, DAMAGE, PROXIES),
+    (SOURCES, OUTCOMES, STRUCTURES, FAMILIES, DUPLICATES, DENSE, DAMAGE, LOSSES, PROXIES, CHECKS),
     _findings,
     MISSING,
 )
-LEADERBOARD_SECTION = Section("leaderboard", "Prunability", "README", (DAMAGE,), _leaderboard, NO_EXPERIMENTS)
+LEADERBOARD_SECTION = Section("leaderboard", "Prunability", "README", (DAMAGE, LOSSES), _leaderboard, NO_EXPERIMENTS)
 INDEX_FAMILIES_SECTION = Section("index-families", "Families", "README", (FAMILIES,), _families, NO_FAMILIES)
 FAILURES_SECTION = Section("failures", "What failed and why", "README", (OUTCOMES,), _failures, MISSING)
 LINKS_SECTION = Section("links", "More", "README", (SOURCES,), _links, MISSING)

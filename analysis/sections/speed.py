@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from functools import partial
 
-from analysis.comparison import DAMAGE, DamageRow, headline_ratio, latency_by_scope, pareto_front
+from analysis.comparison import DAMAGE, DamageRow, damage_rows, headline_ratio, latency_by_scope, pareto_front
 from analysis.document import Block, Picture, paragraph
 from analysis.figures.pruning import draw_pareto, draw_speed
+from analysis.losses import LOSSES
 from analysis.numbers import count_of, percent, range_of
 from analysis.section import Answers, Section
 from analysis.sections.dense import MISSING
@@ -26,7 +27,7 @@ class ParetoPoint:
 
 
 def _pareto(answers: Answers) -> tuple[Block, ...]:
-    rows = [row for row in answers[DAMAGE] if row.bytes_left is not None and row.latency_left is not None]
+    rows = [row for row in answers.derive(damage_rows) if row.bytes_left is not None and row.latency_left is not None]
     if not rows:
         return (paragraph("Neither bytes nor latency were measured."),)
     points = _pareto_points(rows)
@@ -71,4 +72,4 @@ def _speed_title(rows: list[DamageRow]) -> str:
     return f"Mean latency over dense, {percent(ratio)} asked: {', '.join(latency_by_scope(rows, ratio))}"
 
 
-PARETO_SECTION = Section("pareto", "Size and speed", "reports/prune", (DAMAGE,), _pareto, MISSING)
+PARETO_SECTION = Section("pareto", "Size and speed", "reports/prune", (DAMAGE, LOSSES), _pareto, MISSING)

@@ -13,7 +13,14 @@ from pruning.experiments.specification import Experiment
 from pruning.experiments.work import Result, perform
 from store.database import RunHandle, Store
 from store.provenance import git_commit
-from store.records import ExperimentReason, ExperimentRecord, MetricRecord, SampleRecord
+from store.records import (
+    CheckRecord,
+    ExperimentReason,
+    ExperimentRecord,
+    MetricRecord,
+    SampleRecord,
+    WindowLossRecord,
+)
 
 # Imported once by the warm server: a child then starts in milliseconds.
 PRELOAD = (
@@ -107,6 +114,8 @@ def _store_result(store: Store, handle: RunHandle, experiment: Experiment, resul
         detail=result.detail,
         seconds=seconds,
         git_commit=git_commit(),
+        removed_share=result.removed_share,
+        removed_as=result.removed_as,
     )
     store.insert(
         [record],
@@ -115,6 +124,19 @@ def _store_result(store: Store, handle: RunHandle, experiment: Experiment, resul
             for name, number in result.metrics
         ],
         [SampleRecord(handle.run_id, key, prompt, text) for prompt, text in result.samples],
+        [WindowLossRecord(handle.run_id, key, place, *loss) for place, loss in enumerate(result.losses)],
+        [
+            CheckRecord(
+                handle.run_id,
+                key,
+                specification.source,
+                specification.model_id,
+                check.name,
+                check.outcome,
+                check.detail,
+            )
+            for check in result.checks
+        ],
     )
 
 

@@ -1,7 +1,8 @@
 """Doing one experiment: runs in a child process, takes and returns plain values."""
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,25 +11,39 @@ from pruning.errors import PruningError, UnsupportedModelError
 from pruning.evaluation.records import Measurement
 from pruning.experiments.specification import Experiment, TextSizes
 from pruning.reference import prompts
+from pruning.removal.records import COPIES, LOW_RANK, ZEROS, Pruned
+from pruning.sanity.records import Check
 from pruning.texts import NO_TEXT, Text, text_for
-from store.records import ExperimentReason, ExperimentStatus
+from store.records import ExperimentReason, ExperimentStatus, RemovedAs
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+    from pruning.evaluation.records import Observation
+
 SAMPLES = 2
+# Far from the seeds of experiments: draws evaluation text that no experiment uses.
+_INDEPENDENT_SEED = 1_000_000
+_REMOVED_AS: dict[str, RemovedAs] = {ZEROS: "zeros", COPIES: "copies", LOW_RANK: "low_rank"}
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came out of an experiment; without numbers unless `status` is "done"."""
+    """What came out of an experiment; without numbers unless `status` is "done".
+
+    `losses` are the nats and the scored tokens of each evaluation window.
+    """
 
     status: ExperimentStatus
     reason: ExperimentReason | None
     detail: str | None
     metrics: tuple[tuple[str, Measurement], ...] = ()
     samples: tuple[tuple[str, str], ...] = ()
+    losses: tuple[tuple[float, int], ...] = ()
+    checks: tuple[Check, ...] = ()
+    removed_share: float | None = None
+    removed_as: RemovedAs | None = None
 
 
 def perform(experiment: Experiment) -> Result:
@@ -53,7 +68,7 @@ def _measured(experiment: Experiment) -> Result:
     specification, folder = experiment.specification, experiment.folder
     evaluation = _evaluation(folder, experiment.sizes)
     dense = dense_model(folder)
-    model, detail = (dense, None) if specification.ratio == 0 else _pruned(dense, experiment)
+    model, pruned = (dense, None) if specification.ratio == 0 else _pruned(dense, experiment)
     seen = observe(
         model,
         evaluation,
@@ -62,13 +77,48 @@ def _measured(experiment: Experiment) -> Result:
         dense=None if model is dense else dense,
         dense_logits=None if model is dense else _dense_logits(folder, experiment.sizes),
     )
-    return Result(
+    result = Result(
         "done",
         None,
-        detail,
+        None,
         tuple(measure(seen).items()),
         tuple(sample_texts(model, folder, prompts(SAMPLES))) if _predicts(folder, evaluation) else (),
+        tuple(zip(seen.window_losses, seen.window_tokens, strict=True)),
+        tuple(_checks(experiment, seen, pruned)),
     )
+    return _with_removal(result, pruned) if pruned else result
+
+
+def _with_removal(result: Result, pruned: Pruned) -> Result:
+    removal = pruned.removal
+    how: RemovedAs = "gone" if removal.physical else _REMOVED_AS[removal.left]
+    return replace(result, detail=pruned.sentence(), removed_share=pruned.achieved_ratio, removed_as=how)
+
+
+def _checks(experiment: Experiment, seen: "Observation", pruned: Pruned | None) -> Iterator[Check]:
+    """Yield what the sanity checks say of an experiment that has numbers."""
+    from pruning.adapters.find import find_adapter
+    from pruning.sanity.counts import counts_possible, sparsity
+
+    assert experiment.folder is not None
+    yield counts_possible(seen)
+    if pruned is not None:
+        dense = find_adapter(dense_model(experiment.folder))
+        yield sparsity(pruned, dense, _dense_nonzeros(experiment.folder), seen.nonzeros)
+    if experiment.specification.calibration is not None:
+        yield from _text_checks(experiment.folder, experiment.sizes, experiment.specification.seed)
+
+
+@lru_cache(maxsize=4)
+def _text_checks(folder: Path, sizes: TextSizes, seed: int) -> tuple[Check, ...]:
+    from pruning.sanity.texts import text_apart, text_overlap
+
+    evaluation = _evaluation(folder, sizes)
+    independent = text_for(folder, "evaluation", sizes.calibration_windows, sizes.window_tokens, _INDEPENDENT_SEED)
+    if evaluation is None or independent is None:
+        return ()
+    calibration = _calibration_text(folder, sizes, seed)
+    return text_apart(calibration, evaluation), text_overlap(calibration, evaluation, independent)
 
 
 @lru_cache(maxsize=1)
@@ -77,6 +127,14 @@ def dense_model(folder: Path) -> "PreTrainedModel":
     from pruning.models import load_model
 
     return load_model(folder)
+
+
+@lru_cache(maxsize=1)
+def _dense_nonzeros(folder: Path) -> int:
+    from pruning.adapters.find import find_adapter
+    from pruning.evaluation.observe import count_nonzeros
+
+    return count_nonzeros(dense_model(folder), find_adapter(dense_model(folder)))
 
 
 @lru_cache(maxsize=1)
@@ -98,7 +156,7 @@ def _predicts(folder: Path, evaluation: Text | None) -> bool:
     return evaluation is not None and predicts_text(find_adapter(dense_model(folder)))
 
 
-def _pruned(dense: "PreTrainedModel", experiment: Experiment) -> tuple["PreTrainedModel", str]:
+def _pruned(dense: "PreTrainedModel", experiment: Experiment) -> tuple["PreTrainedModel", Pruned]:
     """Return a pruned copy and what was removed from it."""
     from pruning.api import prune
 
@@ -107,13 +165,16 @@ def _pruned(dense: "PreTrainedModel", experiment: Experiment) -> tuple["PreTrain
     windows = () if specification.calibration is None else _calibration(experiment).windows
     model = copy.deepcopy(dense)
     pruned = prune(model, specification.method, specification.ratio, calibration=windows, seed=specification.seed)
-    return model, pruned.sentence()
+    return model, pruned
 
 
 def _calibration(experiment: Experiment) -> Text:
     assert experiment.folder is not None
-    sizes, seed = experiment.sizes, experiment.specification.seed
-    found = text_for(experiment.folder, "calibration", sizes.calibration_windows, sizes.window_tokens, seed)
+    return _calibration_text(experiment.folder, experiment.sizes, experiment.specification.seed)
+
+
+def _calibration_text(folder: Path, sizes: TextSizes, seed: int) -> Text:
+    found = text_for(folder, "calibration", sizes.calibration_windows, sizes.window_tokens, seed)
     if found is None:
         raise UnsupportedModelError(NO_TEXT)
     return found

@@ -1,11 +1,13 @@
 """A seeded store with everything a report shows, small and with known numbers."""
 
+import math
 import random
 from datetime import datetime
 from typing import Any
 
 from store import Store
 from store.records import (
+    CheckRecord,
     ExperimentRecord,
     ExtractionRecord,
     FamilyRecord,
@@ -19,6 +21,7 @@ from store.records import (
     SightingRecord,
     StructureRecord,
     TraitRecord,
+    WindowLossRecord,
 )
 from tests.analysis.synthetic_analyses import RUN as PRUNE_RUN
 from tests.analysis.synthetic_analyses import fill_analyses
@@ -44,6 +47,9 @@ STEEPNESS = {
     "mlp-random": 2.5,
     "mlp-maxmin": 1.8,
 }
+# Its experiments have no losses by window, as those of an earlier version.
+UNPAIRED = "ref-opt"
+WINDOWS, TOKENS = 96, 100
 N_BUILTIN = 55
 N_STRUCTURES = 40
 _TASKS = ("text-generation", "fill-mask", "image-classification", "automatic-speech-recognition", None)
@@ -105,19 +111,21 @@ def fill_families(store: Store) -> None:
 
 def fill_experiments(store: Store) -> None:
     """Insert what stage prune would have measured."""
-    experiments, metrics, samples = [], [], []
+    experiments, metrics, samples, losses, checks = [], [], [], [], []
     for position, model in enumerate(REFERENCES):
         dense = 8.0 + position / 10
         for method, scope, ratio in _specifications():
             key = f"{model}-{method}-{ratio}"
             experiments.append(_experiment(key, model, method, scope, ratio))
             metrics += _metrics(key, method, scope, ratio, dense)
+            losses += [] if model == UNPAIRED else _losses(key, method, ratio, dense)
+            checks.append(CheckRecord(PRUNE_RUN, key, "reference", model, "counts", "ok", f"{key}: as many as can be"))
             samples.append(SampleRecord(PRUNE_RUN, key, "the cat", f"sees the {method} | dog"))
     refused = ExperimentRecord(
         PRUNE_RUN, "refused", "ref-opt", "reference", "rev1", "mlp-maxmin", 1, "neuron", 0.001, 0, None, "eval", "cpu",
         "refused", "ratio_too_small", "0.1 % of 8 neurons is none", 0.1, None,
     )  # fmt: skip
-    store.insert([_run(PRUNE_RUN, "prune")], [*experiments, refused], metrics, samples)
+    store.insert([_run(PRUNE_RUN, "prune")], [*experiments, refused], metrics, samples, losses, checks)
     fill_analyses(store, REFERENCES)
 
 
@@ -218,6 +226,18 @@ def _experiment(key: str, model: str, method: str, scope: Any, ratio: float) -> 
         PRUNE_RUN, key, model, "reference", "rev1", method, 1, scope, ratio, 0, None, "eval", "cpu", "done", None, None,
         1.0, "abc123",
     )  # fmt: skip
+
+
+def _losses(key: str, method: str, ratio: float, dense: float) -> list[WindowLossRecord]:
+    """Return windows of which every other one is harder for all models, and that methods find harder in pairs."""
+    mean = math.log(dense * damage_of(method, ratio) if ratio else dense)
+    own = 0.1 * (1 + list(METHODS).index(method)) / len(METHODS) if ratio else 0.0
+    return [
+        WindowLossRecord(
+            PRUNE_RUN, key, place, TOKENS * (mean + 0.3 * (-1) ** place + own * (-1) ** (place // 2)), TOKENS
+        )
+        for place in range(WINDOWS)
+    ]
 
 
 def _metrics(key: str, method: str, scope: str, ratio: float, dense: float) -> list[MetricRecord]:

@@ -1,22 +1,28 @@
 """Comparisons between methods, on worked examples and against slow definitions."""
 
+import math
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.baselines import BASELINES, compare_with_baselines
+from analysis.budgets import budget_of, comparable, nearest_comparable
 from analysis.comparison import (
     DamageRow,
     best_methods,
-    compare_with_baselines,
     headline_ratio,
     headroom,
-    judge,
     latency_by_scope,
     mean_latency,
     median_damage,
     pareto_front,
+    with_paired_intervals,
 )
+from analysis.losses import Losses, LossRow
+from pipeline.settings import load_settings
+from pruning.methods import METHODS
 
 
 def damage_row(method: str = "magnitude", ratio: float = 0.5, damage: float = 2.0, **changes: object) -> DamageRow:
@@ -27,30 +33,110 @@ def damage_row(method: str = "magnitude", ratio: float = 0.5, damage: float = 2.
     return replace(row, **changes)
 
 
-def test_a_method_is_compared_at_the_same_model_and_ratio_only() -> None:
+def loss_row(method: str, nats: list[float], ratio: float = 0.5, seed: int = 0) -> LossRow:
+    return LossRow("reference", "m", method, ratio, seed, nats, [10] * len(nats))
+
+
+def test_a_method_is_compared_on_the_same_model_at_the_same_budget_only() -> None:
     rows = [
         damage_row("magnitude", 0.5, 2.0),
         damage_row("random", 0.5, 20.0),
         damage_row("magnitude", 0.1, 1.2),
         damage_row("magnitude", 0.5, 3.0, model_id="other"),
     ]
-    [found] = compare_with_baselines(rows)
-    assert (found.model_id, found.method, found.baseline, found.ratio) == ("m", "magnitude", "random", 0.5)
-    assert (found.damage, found.baseline_damage, found.better, found.verdict) == (2.0, 20.0, True, "clearly better")
+    same, none = compare_with_baselines(rows)
+    assert (same.row, same.baseline, same.baseline_row) == (rows[0], "random", rows[1])
+    assert (same.better, same.worse, same.verdict) == (True, False, "better, not paired")
+    assert (none.row, none.baseline_row, none.verdict) == (rows[2], None, "not comparable")
+    assert not none.better and not none.worse
 
 
-def test_a_baseline_is_not_compared_with_itself() -> None:
-    assert compare_with_baselines([damage_row("random")]) == []
+def test_the_baseline_of_the_nearest_budget_is_taken_whatever_ratio_was_asked() -> None:
+    asked = damage_row("heads-importance-remove", 0.1, scope="head", removed_fraction=0.167)
+    others = [
+        damage_row("heads-random-remove", ratio, scope="head", removed_fraction=budget)
+        for ratio, budget in ((0.1, 0.056), (0.25, 0.15), (0.5, 0.17))
+    ]
+    [found] = compare_with_baselines([*others, asked])
+    assert found.baseline_row is others[2]
 
 
-def test_verdicts_follow_the_intervals() -> None:
-    base = damage_row("random", damage=2.0)
-    assert judge(damage_row(damage=1.7), base) == "clearly better"
-    assert judge(damage_row(damage=1.9), base) == "better, intervals overlap"
-    assert judge(damage_row(damage=2.0), base) == "equal"
-    assert judge(damage_row(damage=2.1), base) == "worse, intervals overlap"
-    assert judge(damage_row(damage=2.3), base) == "clearly worse"
-    assert judge(damage_row(damage=1.0, damage_high=None), base) == "better, intervals overlap"
+def test_methods_meet_chance_and_the_trivial_choice_and_the_trivial_choice_meets_chance() -> None:
+    rows = [damage_row(method) for method in ("wanda", "random", "magnitude")]
+    found = [(item.row.method, item.baseline) for item in compare_with_baselines(rows)]
+    assert found == [("wanda", "random"), ("wanda", "magnitude"), ("magnitude", "random")]
+
+
+def test_budgets_are_comparable_within_the_tolerance_and_in_one_sense() -> None:
+    half = damage_row(removed_fraction=0.5)
+    assert comparable(half, damage_row(removed_fraction=0.52)) and not comparable(
+        half, damage_row(removed_fraction=0.53)
+    )
+    assert not comparable(damage_row(removed_fraction=None), damage_row(removed_fraction=None))
+    low_rank = damage_row(removed_fraction=0.0, removed_share=0.5, removed_as="low_rank")
+    assert not comparable(half, low_rank)
+    assert comparable(low_rank, replace(low_rank, removed_fraction=0.1, removed_share=0.51))
+    assert not comparable(low_rank, replace(low_rank, removed_share=0.25))
+    assert not comparable(low_rank, replace(low_rank, removed_as="copies"))
+    assert budget_of(replace(half, removed_as="zeros", removed_share=0.9)) == 0.5
+
+
+@given(st.floats(0, 1), st.lists(st.floats(0, 1), max_size=5))
+def test_the_nearest_comparable_is_found_by_looking_at_all(mine: float, others: list[float]) -> None:
+    rows = [damage_row(removed_fraction=value) for value in others]
+    found = nearest_comparable(damage_row(removed_fraction=mine), rows)
+    distances = [abs(value - mine) for value in others]
+    if found is None:
+        assert min(distances, default=1.0) > 0.02
+    else:
+        assert rows.index(found) == distances.index(min(distances)) and min(distances) <= 0.02 + 1e-9
+
+
+def test_verdicts_follow_the_paired_interval() -> None:
+    """Windows alternate between easy and hard for both: unpaired intervals would overlap."""
+    base = [10.0, 30.0] * 8
+    rows = [damage_row("magnitude"), damage_row("random")]
+    cases = {
+        "clearly better": [value - 1 - 0.1 * (place % 3) for place, value in enumerate(base)],
+        "better, interval holds 1": [value + (5 if place % 3 else -11) for place, value in enumerate(base)],
+        "equal": base,
+        "clearly worse": [value + 1 for value in base],
+    }
+    for verdict, nats in cases.items():
+        losses = Losses([loss_row("magnitude", nats), loss_row("random", base)])
+        [found] = compare_with_baselines(rows, losses)
+        assert found.verdict == verdict
+        assert found.relative and (found.relative.n_windows, found.relative.n_seeds) == (16, 1)
+
+
+def test_results_on_other_windows_are_not_paired() -> None:
+    losses = Losses([loss_row("magnitude", [1.0, 2.0]), loss_row("random", [1.0, 2.0, 3.0])])
+    assert losses.relative(("reference", "m", "magnitude", 0.5), ("reference", "m", "random", 0.5)) is None
+
+
+def test_damage_gets_its_interval_from_the_difference_to_dense_on_the_same_windows() -> None:
+    dense = LossRow("reference", "m", "dense", 0.0, 0, [10.0, 30.0, 20.0], [10] * 3)
+    losses = Losses(
+        [dense, loss_row("magnitude", [11.0, 31.0, 21.0]), loss_row("magnitude", [13.0, 33.0, 23.0], seed=1)]
+    )
+    rows = [damage_row("magnitude"), damage_row("random")]
+    paired, kept = with_paired_intervals(rows, losses)
+    assert kept == rows[1]
+    assert paired.damage == pytest.approx(math.exp(0.2))
+    margin = 12.7062 * 0.1  # Student's t of 1 degree of freedom times the standard error of 0.1 and 0.3
+    assert math.log(paired.damage_high or 0) == pytest.approx(0.2 + margin, rel=0.2)
+
+
+def test_every_scope_of_the_defaults_has_its_baselines_measured() -> None:
+    defaults = load_settings().methods
+    for scope in {METHODS[name].scope for name in defaults}:
+        assert {*BASELINES[scope].names} <= {*defaults}, scope
+    for scope, baselines in BASELINES.items():
+        assert all(METHODS[name].scope == scope for name in baselines.names)
+        assert baselines.random is None or METHODS[baselines.random].random
+        assert baselines.trivial is None or not (
+            METHODS[baselines.trivial].random or METHODS[baselines.trivial].calibrated
+        )
 
 
 def test_headroom_is_the_greatest_ratio_within_the_bound() -> None:
@@ -68,12 +154,12 @@ def test_best_methods_are_apart_by_scope() -> None:
         damage_row("mlp-maxmin", damage=1.5, scope="neuron", removed_fraction=0.3),
         damage_row("mlp-random", damage=1.9, scope="neuron", removed_fraction=0.3),
     ]
-    assert {method for *_, method in best_methods(rows)} == {"magnitude", "mlp-maxmin"}
+    assert {method for _, _, method, _ in best_methods(rows)} == {"magnitude", "mlp-maxmin"}
 
 
 def test_best_methods_are_the_least_of_each_ratio_and_ties_all_count() -> None:
     rows = [damage_row("a", 0.5, 2.0), damage_row("b", 0.5, 2.0), damage_row("c", 0.5, 3.0), damage_row("c", 0.1, 9.0)]
-    assert {(ratio, method) for *_, ratio, method in best_methods(rows)} == {(0.5, "a"), (0.5, "b"), (0.1, "c")}
+    assert {(ratio, method) for _, _, method, ratio in best_methods(rows)} == {(0.5, "a"), (0.5, "b"), (0.1, "c")}
 
 
 def test_medians_and_the_headline_ratio() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_ind
 
+from analysis.losses import Losses, LossRow
 from analysis.promises import PROMISES, SeedRow, outcomes, welch
 from analysis.section import Answers
 from analysis.sections.promises import PROMISES_SECTION
@@ -17,7 +18,7 @@ DRAWS = st.lists(st.floats(1, 4), min_size=2, max_size=6, unique=True)
 
 
 def rows(method: str, *perplexities: float, ratio: float = 0.5, model: str = "m") -> list[SeedRow]:
-    return [SeedRow("reference", model, method, ratio, seed, value) for seed, value in enumerate(perplexities)]
+    return [SeedRow("reference", model, method, ratio, seed, value, ratio) for seed, value in enumerate(perplexities)]
 
 
 def test_promises_are_of_methods_that_there_are() -> None:
@@ -68,6 +69,25 @@ def test_a_promise_of_no_more_is_kept_by_equal_numbers() -> None:
 
 def test_only_equal_models_and_ratios_are_compared() -> None:
     assert outcomes([*rows("magnitude", 2.0), *rows("random", 3.0, ratio=0.25), *rows("random", 3.0, model="n")]) == []
+
+
+def test_methods_that_removed_unequally_are_not_compared() -> None:
+    unequal = [SeedRow("reference", "m", "random", 0.5, 0, 3.0, removed_fraction=0.3)]
+    assert outcomes([*rows("magnitude", 2.0), *unequal]) == []
+
+
+def test_losses_by_window_make_the_interval() -> None:
+    """Equal differences on all windows leave the chance of seeds alone: Student's interval of ln 2, ln 3, ln 4."""
+    losses = [LossRow("reference", "m", "magnitude", 0.5, 0, [1.0] * 8, [10] * 8)]
+    drawn = [(seed, math.log(value)) for seed, value in enumerate((2.0, 3.0, 4.0))]
+    losses += [LossRow("reference", "m", "random", 0.5, seed, [1 + 10 * nats] * 8, [10] * 8) for seed, nats in drawn]
+    (found,) = outcomes([*rows("magnitude", 1.1), *rows("random", 2.2, 3.3, 4.4)], Losses(losses))
+    difference, margin = welch([0.0], [nats for _, nats in drawn])
+    assert margin is not None and found.low and found.high
+    assert found.relative == pytest.approx(math.exp(difference))
+    assert (math.log(found.low), math.log(found.high)) == pytest.approx(
+        (difference - margin, difference + margin), abs=0.01
+    )
 
 
 def test_the_section_says_where_a_promise_is_kept(full: Built) -> None:

@@ -32,6 +32,8 @@ DUCKDB_TYPES = {
     bool: {"BOOLEAN"},
     datetime: {"TIMESTAMP"},
     list[str]: {"VARCHAR[]"},
+    list[float]: {"DOUBLE[]"},
+    list[int]: {"INTEGER[]"},
 }
 
 

@@ -52,7 +52,7 @@ def test_losses_are_those_of_the_harness(model: Any, tokenizer: Any) -> None:
     from lm_eval.api.instance import Instance  # pyright: ignore[reportMissingImports]  # an extra
 
     windows = reference_text("evaluation", 4, 64).windows
-    harness = harness_model(model, tokenizer)
+    harness: Any = harness_model(model, tokenizer)
     harness.add_bos_token = False  # it puts its own first token before a text
     texts = [(tokenizer.decode(window[1:]),) for window in windows]
     rolling = harness.loglikelihood_rolling([Instance("loglikelihood_rolling", {}, text, 0) for text in texts], True)

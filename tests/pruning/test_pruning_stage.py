@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pipeline.errors import UsageError
 from pipeline.settings import ROOT, load_settings
 from pruning import stage
 from pruning.experiments.plan import make_plan
+from pruning.sanity.dense import OPEN
 from store import Store
 from store.records import NameRecord, RepresentativeRecord, SightingRecord
 
@@ -30,6 +32,8 @@ TABLES = {
     "OR metric = 'tokens_per_second'",
     "analyses": "SELECT * EXCLUDE (run_id, seconds, components, git_commit) FROM current_analyses",
     "samples": "SELECT * EXCLUDE (run_id) FROM samples",
+    "losses": "SELECT * EXCLUDE (run_id) FROM window_losses",
+    "checks": "SELECT * EXCLUDE (run_id) FROM current_checks",
     "redundancy": "SELECT * EXCLUDE (run_id) FROM redundancy",
 }
 
@@ -217,3 +221,30 @@ def test_a_representative_without_a_permitted_licence_is_not_pruned(fresh_store:
         assert make_plan(store, load_settings({**FLAGS, "licenses": "mit"})).models == 0
         store.insert([SightingRecord("29990101T000000.000000-000000", "llama", "directory", "1", license="MIT")])
         assert make_plan(store, load_settings({**FLAGS, "licenses": "mit"})).models == 1
+
+
+def test_losses_by_window_and_checks_are_written_with_every_experiment(undisturbed: Path) -> None:
+    with Store.open(undisturbed) as store:
+        again = store.rows(
+            "SELECT exp(sum(nats) / sum(tokens)) / any_value(value) FROM current_window_losses "
+            "JOIN current_metrics USING (experiment_key) WHERE metric = 'perplexity' GROUP BY experiment_key"
+        )
+        assert len(again) == 14
+        assert all(ratio == pytest.approx(1, rel=1e-9) for (ratio,) in again)
+        checks = store.rows("SELECT check_name, outcome, count(*) FROM checks GROUP BY ALL ORDER BY ALL")
+        found = {(name, outcome): number for name, outcome, number in checks}
+        assert found[("counts", "ok")] == 14
+        assert found[("sparsity", "ok")] == 12
+        assert found[("dense_again", "ok")] == 2
+        assert {outcome for _, outcome in found} == {"ok"}
+        shares = store.rows(
+            "SELECT min(removed_share), max(removed_share), count(DISTINCT removed_as) FROM experiments "
+            "WHERE status = 'done' AND method <> 'dense'"
+        )
+        assert 0 < shares[0][0] <= shares[0][1] < 1 and shares[0][2] >= 1
+
+
+def test_the_query_of_open_checks_gives_its_row() -> None:
+    with Store.open(None) as store:
+        described = store.rows(f"DESCRIBE {OPEN.sql()}")
+    assert [row[0] for row in described] == [field.name for field in fields(OPEN.row)]
