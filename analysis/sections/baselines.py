@@ -15,8 +15,8 @@ from analysis.sections.dense import MISSING
 LISTED_EXCEPTIONS = 6
 HOW = (
     (
-        f"Compared are results on the same model that removed the same share of its prunable weights, to {TOLERANCE:g}; "
-        "copies and low rank, which leave as many weights, are compared among themselves by the share of their own units."
+        f"Compared are results on the same model that removed the same share of prunable weights, to {TOLERANCE:g}; "
+        "copies and low rank, which leave as many weights, are compared among themselves by the share of own units."
     ),
     (
         "Where the asked ratio gave another budget, the baseline's nearest measured ratio within that is taken; where "

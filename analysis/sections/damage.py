@@ -31,12 +31,12 @@ SCOPES = (
 )
 BUDGETS = (
     (
-        f"Budget: share of the model's prunable weights that are gone or zero. Only rows whose budgets differ by at most "
-        f"{TOLERANCE:g} are compared; copies and low rank leave as many weights: theirs is the share of their own units."
+        f"Budget: share of the model's prunable weights that are gone or zero. Only rows whose budgets differ by at "
+        f"most {TOLERANCE:g} are compared; copies and low rank leave as many weights: theirs is the share of own units."
     ),
     (
-        "Over dense: paired on the same windows, the geometric mean over seeds; the interval draws windows anew, and the "
-        "mean over seeds where there are several."
+        "Over dense: paired on the same windows, the geometric mean over seeds; the interval draws windows anew, and "
+        "the mean over seeds where there are several."
     ),
 )
 _BUDGETS = {"copies": " (copies)", "low_rank": " (low rank)"}
