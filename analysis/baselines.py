@@ -26,27 +26,21 @@ Verdict = Literal[
 class Baselines:
     """What a method of a scope has to beat to be worth its trouble: chance, and the least that one can think of."""
 
-    random: str | None
-    trivial: str | None
+    random: str
+    trivial: str
 
     @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(name for name in (self.random, self.trivial) if name)
-
-    @property
-    def first(self) -> str:
-        """Return the one that charts name: chance where there is one."""
-        return self.names[0]
+    def names(self) -> tuple[str, str]:
+        return self.random, self.trivial
 
 
-# Low rank knows no chance that is not absurd; of heads and experts nothing trivial is built without looking at text.
 BASELINES = {
     "weight": Baselines("random", "magnitude"),
     "neuron": Baselines("mlp-random", "mlp-maxmin"),
-    "head": Baselines("heads-random-remove", None),
+    "head": Baselines("heads-random-remove", "heads-magnitude-remove"),
     "layer": Baselines("depth-random", "depth-last"),
-    "factorisation": Baselines(None, "svd"),
-    "expert": Baselines("experts-random", None),
+    "factorisation": Baselines("low-rank-random", "svd"),
+    "expert": Baselines("experts-random", "experts-magnitude"),
 }
 
 

@@ -147,7 +147,7 @@ def _scope_title(rows: list[DamageRow], ratio: float) -> str:
     """Return "magnitude 2.12 x against random 20.09 x": the best method of one scope and the scope's baseline."""
     damage = median_damage(rows, ratio)
     least, baselines = next(iter(damage)), BASELINES.get(rows[0].scope)
-    baseline = baselines.first if baselines else ""
+    baseline = baselines.random if baselines else ""
     text = f"{least} {times(damage[least])}"
     return f"{text} against {baseline} {times(damage[baseline])}" if baseline in {*damage} - {least} else text
 

@@ -22,8 +22,9 @@ from pruning.experiments.specification import DENSE, Experiment, Specification
 BASELINES = frozenset(
     {
         *(f"random{pattern}" for pattern in ("", "-2:4", "-4:8")),
-        *("mlp-random", "heads-random-zero", "heads-random-remove", "experts-random"),
-        *("depth-random", "depth-last", "share-random", "svd"),
+        *("mlp-random", "heads-random-zero", "heads-random-remove", "heads-magnitude-remove"),
+        *("experts-random", "experts-magnitude", "depth-random", "depth-last", "share-random"),
+        *("low-rank-random", "svd"),
     }
 )
 _DENSE_TIER, _FIRST_TIER, _RATIO_TIER = 0, 1, 2

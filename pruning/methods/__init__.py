@@ -10,9 +10,11 @@ from pruning.methods.depth_last import DEPTH_LAST
 from pruning.methods.depth_last_but_final import DEPTH_LAST_BUT_FINAL
 from pruning.methods.depth_random import DEPTH_RANDOM
 from pruning.methods.depth_scattered import DEPTH_ANGULAR_SCATTERED, DEPTH_BI
+from pruning.methods.experts_magnitude import EXPERTS_MAGNITUDE
 from pruning.methods.experts_random import EXPERTS_RANDOM
 from pruning.methods.experts_use import EXPERTS_USE
 from pruning.methods.heads import HEAD_METHODS
+from pruning.methods.low_rank_random import LOW_RANK_RANDOM
 from pruning.methods.magnitude import MAGNITUDE, MAGNITUDE_2_4, MAGNITUDE_4_8, MAGNITUDE_OWL, MAGNITUDE_SENSITIVITY
 from pruning.methods.magnitude_global import MAGNITUDE_GLOBAL
 from pruning.methods.mlp_flap import MLP_FLAP
@@ -72,8 +74,10 @@ METHODS = Registry(
         MLP_WANDA,
         MLP_FLAP,
         EXPERTS_RANDOM,
+        EXPERTS_MAGNITUDE,
         EXPERTS_USE,
         *HEAD_METHODS,
+        LOW_RANK_RANDOM,
         SVD,
         SVD_ACTIVATION,
     ],

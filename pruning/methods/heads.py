@@ -24,6 +24,7 @@ _BALANCED_MERGE = _method("heads-balanced-merge", _CLUSTERS, budgets.balanced_he
 HEAD_METHODS = (
     _method("heads-random-zero", "baseline", budgets.random_heads, arms.zero, calibrated=False, random=True),
     _method("heads-random-remove", "baseline", budgets.random_heads, arms.remove, calibrated=False, random=True),
+    _method("heads-magnitude-remove", "baseline", budgets.light_heads, arms.remove, calibrated=False),
     _method("heads-balanced-zero", _CLUSTERS, budgets.balanced_heads, arms.zero),
     _method("heads-balanced-duplicate", _CLUSTERS, budgets.balanced_heads, arms.duplicate),
     _BALANCED_MERGE,

@@ -52,15 +52,22 @@ def set_to_low_rank(
     Rounded to the weight's dtype. Raises `NotFiniteError` when a weight is NaN or infinite.
     """
     check_finite(weight, f"{matrix.name}: a weight")
+    return set_to_projection(weight, matrix, leading_outputs(rows_of(weight, matrix), rank, moment_root))
+
+
+def set_to_projection(weight: "torch.Tensor", matrix: Projection, outputs: "torch.Tensor") -> int:
+    """Keep of a weight as stored what lies in the span of `outputs`, (outputs, rank), orthonormal, fp64.
+
+    Rounded to the weight's dtype. Return how many numbers its factors save.
+    """
     rows = rows_of(weight, matrix)
-    rows.copy_(low_rank(rows, rank, moment_root))
-    return _saved(matrix, rank)
+    rows.copy_(projected(rows, outputs))
+    return _saved(matrix, outputs.shape[1])
 
 
-def low_rank(rows: "torch.Tensor", rank: int, moment_root: "torch.Tensor | None" = None) -> "torch.Tensor":
-    """Return the matrix of a rank nearest to (outputs, inputs) in ||(W - W') F||_F, fp64; F None = the identity."""
-    leading = leading_outputs(rows, rank, moment_root)
-    return leading @ (leading.T @ rows.double())
+def projected(rows: "torch.Tensor", outputs: "torch.Tensor") -> "torch.Tensor":
+    """Return what of (outputs, inputs) lies in the span of orthonormal directions of its outputs, fp64."""
+    return outputs @ (outputs.T @ rows.double())
 
 
 def leading_outputs(rows: "torch.Tensor", rank: int, moment_root: "torch.Tensor | None" = None) -> "torch.Tensor":

@@ -131,12 +131,12 @@ def test_every_scope_of_the_defaults_has_its_baselines_measured() -> None:
     defaults = load_settings().methods
     for scope in {METHODS[name].scope for name in defaults}:
         assert {*BASELINES[scope].names} <= {*defaults}, scope
+    assert BASELINES.keys() == {method.scope for method in METHODS}
     for scope, baselines in BASELINES.items():
         assert all(METHODS[name].scope == scope for name in baselines.names)
-        assert baselines.random is None or METHODS[baselines.random].random
-        assert baselines.trivial is None or not (
-            METHODS[baselines.trivial].random or METHODS[baselines.trivial].calibrated
-        )
+        assert METHODS[baselines.random].random
+        assert not METHODS[baselines.trivial].random
+        assert not METHODS[baselines.trivial].calibrated
 
 
 def test_headroom_is_the_greatest_ratio_within_the_bound() -> None:

@@ -17,13 +17,18 @@ from pruning.card import model_card
 from pruning.checkpoint import save_checkpoint
 from pruning.errors import NotFiniteError, RatioTooSmallError
 from pruning.models import load_model
-from pruning.removal.factors import factor_rank, low_rank
+from pruning.removal.factors import factor_rank, leading_outputs, projected
 from pruning.removal.moments import moment_root
 from pruning.streaming import Streaming, prune_checkpoint
 from tests.pruning.test_calibrated_methods import inputs_of
 
 METHODS = ("svd", "svd-activation")
 SHAPES = [(12, 20), (20, 12), (16, 16)]
+
+
+def low_rank(rows: Any, rank: int, root: Any = None) -> Any:
+    """The matrix of a rank nearest to (outputs, inputs) in ||(W - W') F||_F."""
+    return projected(rows, leading_outputs(rows, rank, root))
 
 
 def tail(values: Any, rank: int) -> float:

@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pruning.errors import RatioTooSmallError
+from pruning.finite import check_finite
 from pruning.removal.heads.clusters import clusters, medoid
 from pruning.removal.heads.plan import Cell, HeadPlan, Member, Place, all_places, balanced_cells, free_cells, places_of
 from pruning.removal.heads.signatures import head_distances, head_importance
 from pruning.removal.records import PruningRequest
 from pruning.removal.selection import lowest, nearest_share_of, random_generator, random_mask
+from pruning.removal.weights import rows_of
 
 if TYPE_CHECKING:
     import numpy
@@ -51,6 +53,11 @@ def unimportant_heads(request: PruningRequest) -> tuple[HeadPlan, ...]:
     places = places_of(request.adapter.main)
     scores = head_importance(request.model, [place.attention for place in places], request.windows)
     return tuple(_least(request, place, importance) for place, importance in zip(places, scores, strict=True))
+
+
+def light_heads(request: PruningRequest) -> tuple[HeadPlan, ...]:
+    """Remove the heads whose slices of the output matrix have the smallest norm, the same number from every layer."""
+    return tuple(_least(request, place, _norms(request, place)) for place in places_of(request.adapter.main))
 
 
 def globally_unimportant_heads(request: PruningRequest) -> tuple[HeadPlan, ...]:
@@ -108,6 +115,17 @@ def _least(request: PruningRequest, place: Place, importance: "torch.Tensor") ->
         scores = torch.stack([importance[list(member)].sum() for member in cell.members])
         removed += _heads_under(lowest(scores, cell.count, place.attention.path), cell)
     return HeadPlan(place, tuple(sorted(removed)))
+
+
+def _norms(request: PruningRequest, place: Place) -> "torch.Tensor":
+    """Return the norm of what each head's result is multiplied by: (heads,), fp32."""
+    output = place.attention.output
+    slices = rows_of(output.weight(request.model), output).float()
+    norms = (
+        slices.reshape(output.outputs, place.attention.heads, place.attention.head_width).square().sum((0, 2)).sqrt()
+    )
+    check_finite(norms, f"{output.path}: the norm of a head's weights")
+    return norms
 
 
 def _heads_under(mask: "torch.Tensor", cell: Cell) -> list[int]:
