@@ -7,16 +7,18 @@ ArboristError
     └── NotFiniteError          not_finite: a weight, a statistic or a result is NaN or infinite
 """
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pipeline.errors import ArboristError
-from store.records import ExperimentReason
+
+if TYPE_CHECKING:
+    from store.records import ExperimentReason
 
 
 class PruningError(ArboristError):
     """A model that cannot be pruned or measured as asked. In an experiment it becomes a row with `reason`."""
 
-    reason: ClassVar[ExperimentReason] = "error"
+    reason: ClassVar["ExperimentReason"] = "error"
 
 
 class UnsupportedModelError(PruningError):

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pipeline.engines import Outcome, Task
+from pipeline.engines.local import LocalEngine
 from pipeline.progress import PlainProgress
 from pipeline.settings import load_settings
 from pruning.adapters import find_adapter
@@ -139,7 +140,7 @@ def slicing(monkeypatch: pytest.MonkeyPatch) -> None:
         for task in tasks:
             yield Outcome(task.key, "done", function(task.argument), "", 1.0)
 
-    monkeypatch.setattr(slices, "run_tasks", here)
+    monkeypatch.setattr(LocalEngine, "run", lambda _, *arguments, **named: here(*arguments, **named))
     monkeypatch.setattr(slices, "SLICE_SECONDS", 0.0)
 
 

@@ -318,4 +318,4 @@ def test_the_plan_tries_a_pattern_at_its_ratio_only(checkpoints: dict[str, Any])
         flags = {"methods": "wanda,wanda-2:4", "ratios": "0.1,0.25", "window_tokens": "64"}
         todo = make_plan(store, load_settings(flags)).todo
     found = [(each.specification.method, each.specification.ratio) for each in todo]
-    assert found == [("dense", 0.0), ("wanda", 0.1), ("wanda", 0.25), ("wanda-2:4", 0.5)]
+    assert sorted(found) == [("dense", 0.0), ("wanda", 0.1), ("wanda", 0.25), ("wanda-2:4", 0.5)]

@@ -94,7 +94,7 @@ def test_every_experiment_of_a_poisoned_plan_ends_in_one_status(folders: dict[st
     assert {name: counts[f"experiments {name}"] for name in statuses} == statuses
 
 
-@pytest.mark.parametrize("number", [6, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [6, pytest.param(30, marks=pytest.mark.long)])
 def test_killing_the_driver_at_any_moment_loses_nothing_finished(
     checkpoints: dict[str, Path], tmp_path: Path, number: int
 ) -> None:
