@@ -21,6 +21,7 @@ FLAGS = {
     "window_tokens": "64",
     "latency_repeats": "2",
     "max_params": "10M",
+    "analyses": "quick",
     "workers": "2",
 }
 MODELS = ("llama", "gpt2")
