@@ -34,7 +34,7 @@ OUTCOMES = Query(_QUERIES / "outcomes.sql", OutcomeRow)
 
 @dataclass(frozen=True)
 class Plan:
-    """`todo` in the order of `pruning.experiments.order`.
+    """`todo` in the order of `pruning.experiments.order`, in which what is done has its place, too.
 
     `finished` are left alone: done, refused, or failed without `--retry-failed`; `failed` of them failed. `too_large`
     are the ids of representatives over the limit of parameters or of unknown size.
@@ -65,18 +65,17 @@ def make_plan(store: Store, settings: Settings) -> Plan:
     device = check_device(settings.device)
     found = candidates(store, settings)
     costs = known_costs(store)
-    experiments = _chosen(
-        [
-            _with_seconds(experiment, row, costs, settings)
-            for row in found.models
-            for experiment in _experiments_of(row, methods, settings, device)
-        ],
-        settings.only,
-    )
+    everything = [
+        _with_seconds(experiment, row, costs, settings)
+        for row in found.models
+        for experiment in _experiments_of(row, methods, settings, device)
+    ]
+    # Ordered before any is left out: a second seed whose first one is done is a second seed still.
+    experiments = _chosen(by_information(everything), settings.only)
     statuses: dict[str, ExperimentStatus] = {row.experiment_key: row.status for row in store.fetch(OUTCOMES)}
     open_ones = [each for each in experiments if _is_open(statuses.get(each.specification.key), settings)]
     return Plan(
-        by_information(open_ones),
+        tuple(open_ones),
         finished=len(experiments) - len(open_ones),
         models=len(found.models),
         too_large=found.too_large,

@@ -108,6 +108,20 @@ def test_no_experiment_begins_after_the_time_limit_and_the_next_run_goes_on(path
 
 
 @pytest.mark.usefixtures("here")
+def test_what_is_left_keeps_its_order_when_a_run_goes_on(path: Path) -> None:
+    settings = load_settings({**FLAGS, "seeds": "2"})
+    with Store.open(path) as store:
+        planned = [each.specification for each in make_plan(store, settings).todo]
+    done = [found.key for found in planned if (found.method, found.seed) == ("random", 0)]
+    assert counts(path, seeds="2", only=",".join(done))["done"] == len(done)
+    with Store.open(path) as store:
+        left = [each.specification for each in make_plan(store, settings).todo]
+    assert len(left) == len(planned) - len(done)
+    seeds = [found.seed for found in left]
+    assert seeds == sorted(seeds)
+
+
+@pytest.mark.usefixtures("here")
 def test_only_does_what_it_names(path: Path) -> None:
     with Store.open(path) as store:
         keys = [each.specification.key for each in make_plan(store, load_settings(FLAGS)).todo]
