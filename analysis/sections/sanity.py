@@ -14,6 +14,12 @@ _MEANINGS = {
     "text_apart": "no window is in calibration and evaluation text",
     "text_overlap": "runs of 8 tokens are in both texts no more often than in two independent draws",
 }
+# What the findings say of them, in this order.
+_SHOWN = {
+    "text_apart": "texts apart",
+    "dense_again": "dense numbers found again",
+    "sparsity": "sparsity counted",
+}
 
 
 @dataclass(frozen=True)
@@ -42,17 +48,16 @@ def alarm(rows: list[CheckRow]) -> str:
 
 
 def sanity_sentence(rows: list[CheckRow]) -> list[tuple[Inline, ...]]:
-    """Say how many checks passed."""
+    """Say how many checks passed, and what that shows: of each kind that none failed of."""
     if not rows:
         return []
     passed = sum(row.n_checks for row in rows if row.outcome == "ok")
     failed = sum(row.n_checks for row in rows if row.outcome == "failed")
-    return [
-        (
-            Strong(f"{many(passed)} of {many(passed + failed)} sanity checks passed:"),
-            "texts apart, dense numbers found again, sparsity counted.",
-        )
-    ]
+    score = f"{many(passed)} of {many(passed + failed)} sanity checks passed"
+    doubtful = {row.check_name for row in rows if row.outcome == "failed"}
+    certain = {row.check_name for row in rows if row.outcome == "ok"} - doubtful
+    shown = ", ".join(words for check, words in _SHOWN.items() if check in certain)
+    return [(Strong(f"{score}:"), f"{shown}.") if shown else (Strong(f"{score}."),)]
 
 
 def _sanity(answers: Answers) -> tuple[Block, ...]:
