@@ -118,16 +118,21 @@ def headroom(rows: Iterable[DamageRow], bound: float = DAMAGE_BOUND) -> list[Hea
 def best_methods(rows: Iterable[DamageRow]) -> set[Place]:
     """Return the (source, model, method, ratio) that no comparable result of another method is below; ties all count.
 
-    Comparable are results on the same model in the same scope that removed as much.
+    Comparable are results on the same model in the same scope that removed as much. What has rivals at its asked ratio
+    and is comparable with no other method is not the best of anything.
     """
     groups: dict[tuple[str, str, str], list[DamageRow]] = defaultdict(list)
     for row in rows:
         groups[row.source, row.model_id, row.scope].append(row)
-    return {row.place for group in groups.values() for row in group if not _beaten(row, group)}
+    return {row.place for group in groups.values() for row in group if _is_best(row, group)}
 
 
-def _beaten(row: DamageRow, group: Iterable[DamageRow]) -> bool:
-    return any(other.method != row.method and other.damage < row.damage and comparable(row, other) for other in group)
+def _is_best(row: DamageRow, group: Iterable[DamageRow]) -> bool:
+    others = [other for other in group if other.method != row.method]
+    compared = [other for other in others if comparable(row, other)]
+    if not compared:
+        return all(other.ratio != row.ratio for other in others)
+    return all(row.damage <= other.damage for other in compared)
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[bool]:

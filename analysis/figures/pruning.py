@@ -1,5 +1,6 @@
 """Pictures of what pruning costs and gains."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from pictures.style import (
@@ -70,10 +71,10 @@ def draw_scopes(frame: Frame, title: str) -> "Figure":
     return figure
 
 
-def draw_prunability(frame: Frame, title: str) -> "Figure":
+def draw_prunability(frame: Frame, title: str, best: Collection[tuple[str, str]]) -> "Figure":
     """Heatmap, logarithmic: perplexity over dense, models by methods, the methods of a scope side by side.
 
-    Columns model_id, method, scope, damage.
+    Columns model_id, method, scope, damage. `best` are the models and methods that are marked.
     """
     import seaborn
     from matplotlib.colors import LogNorm
@@ -82,16 +83,17 @@ def draw_prunability(frame: Frame, title: str) -> "Figure":
     scopes = dict(zip(frame["method"], frame["scope"], strict=True))
     medians = wide.median()
     wide = wide[sorted(wide, key=lambda method: (scopes[method], medians[method], method))]
-    best = wide.eq(wide.T.groupby(scopes).transform("min").T).rename(index=label, columns=label)
-    wide = wide.rename(index=label, columns=label)
     texts = wide.map(lambda value: "" if value != value else f"{value:.2f}" if value < 100 else f"{value:.0f}")
+    for model, method in best:
+        texts.loc[model, method] = f"{texts.loc[model, method]} best"
+    wide = wide.rename(index=label, columns=label)
     figure, [axes] = axes_grid(3.2 + 1.15 * wide.shape[1], 2.1 + 0.45 * len(wide))
     seaborn.heatmap(
         wide.clip(1, WORST_DAMAGE),
         ax=axes,
         norm=LogNorm(1, max(10.0, min(WORST_DAMAGE, float(wide.max(axis=None))))),
         cmap="viridis_r",
-        annot=texts.where(~best, texts + " best"),
+        annot=texts,
         fmt="",
         linewidths=0.5,
         cbar_kws={"label": "perplexity / dense"},

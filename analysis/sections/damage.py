@@ -167,12 +167,14 @@ def prunability_picture(rows: list[DamageRow]) -> Picture:
         f"n = {range_of(row.n_windows for row in shown)} evaluation windows a cell; 1 = no damage; best: of its scope. "
         f"What is removed differs: {SCOPES}",
         shown,
-        partial(draw_prunability, title=title),
+        partial(draw_prunability, title=title, best={(model, method) for _, model, method, _ in best}),
     )
 
 
 def _most_wins(rows: list[DamageRow], wins: Counter[str]) -> str:
     """Return "magnitude (weight) on 5 of 5 models" for the rows of one scope."""
+    if not any(wins[row.method] for row in rows):
+        return f"none comparable ({rows[0].scope})"
     winner = max(sorted({row.method for row in rows}), key=lambda method: wins[method])
     n_models = len({(row.source, row.model_id) for row in rows})
     return f"{winner} ({rows[0].scope}) on {wins[winner]} of {count_of(n_models, 'model')}"

@@ -162,6 +162,14 @@ def test_best_methods_are_the_least_of_each_ratio_and_ties_all_count() -> None:
     assert {(ratio, method) for _, _, method, ratio in best_methods(rows)} == {(0.5, "a"), (0.5, "b"), (0.1, "c")}
 
 
+def test_nothing_is_best_of_rivals_that_it_cannot_be_compared_with() -> None:
+    rows = [damage_row("magnitude", damage=1.0), damage_row("random", damage=9.0, removed_fraction=0.523)]
+    assert best_methods(rows) == set()
+    rows.append(damage_row("wanda", damage=1.1))
+    assert {method for _, _, method, _ in best_methods(rows)} == {"magnitude"}
+    assert {method for _, _, method, _ in best_methods(rows[:1])} == {"magnitude"}
+
+
 def test_medians_and_the_headline_ratio() -> None:
     rows = [damage_row("a", 0.5, value, model_id=str(value)) for value in (1.0, 2.0, 9.0)]
     assert median_damage(rows, 0.5) == {"a": 2.0}

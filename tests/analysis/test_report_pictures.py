@@ -71,8 +71,17 @@ def test_the_heatmap_marks_the_best_of_each_scope() -> None:
         damage_row("mlp-maxmin", damage=1.5, scope="neuron"),
         damage_row("mlp-random", damage=1.9, scope="neuron"),
     ]
-    [axes, _] = draw_prunability(DataFrame(rows), "title").axes
+    best = {("m", "mlp-maxmin"), ("m", "magnitude")}
+    [axes, _] = draw_prunability(DataFrame(rows), "title", best).axes
     assert [text.get_text() for text in axes.texts] == ["1.50 best", "1.90", "2.00 best", "9.00"]
+
+
+def test_the_heatmap_marks_nothing_where_budgets_differ() -> None:
+    rows = [damage_row("magnitude", damage=1.0), damage_row("random", damage=9.0, removed_fraction=0.523)]
+    picture = prunability_picture(rows)
+    assert _title(picture).endswith("asked: none comparable (weight)")
+    [axes, _] = picture.draw(DataFrame(rows)).axes
+    assert [text.get_text() for text in axes.texts] == ["1.00", "9.00"]
 
 
 def test_the_curves_name_what_the_asked_share_is_of() -> None:
