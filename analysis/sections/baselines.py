@@ -24,7 +24,8 @@ HOW = (
     ),
     (
         "The ratio of perplexities has a 95 % interval from drawing windows anew, the same for both, and the mean over "
-        "seeds where there are several; a verdict is clear when the interval leaves 1 out."
+        "seeds where there are several; a verdict is clear when the interval leaves 1 out. Of one draw the interval is "
+        "of that draw: it is over windows alone and decides nothing about other draws."
     ),
 )
 

@@ -35,7 +35,8 @@ BUDGETS = (
         f"most {TOLERANCE:g} are compared; copies and low rank leave as many weights: theirs is the share of own units."
     ),
     (
-        "Over dense: paired on the same windows, the geometric mean over seeds; the interval draws windows anew, and "
+        "Perplexity: the mean over seeds, from the lowest to the highest end of their intervals. Over dense: paired on "
+        "the same windows, the geometric mean over seeds; the interval draws windows anew, and "
         "the mean over seeds where there are several."
     ),
 )
