@@ -36,7 +36,7 @@ def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
     plan, analyses, deadline = make_plan(store, settings), _analyses(store, settings), deadline_of(settings)
     with store.run("prune", settings.model_dump()) as handle:
         counts = run_plan(store, handle, plan, settings, progress, deadline) if plan.todo else Counter[str]()
-        check_dense(store, handle, settings, PRELOAD)
+        check_dense(store, handle, settings, PRELOAD, deadline)
         ended = run_slices(store, handle, analyses, settings, progress, deadline) if analyses.todo else Counter[str]()
         update_proxies(store, handle.run_id)
         store.record_input(handle, _input_hash(store))

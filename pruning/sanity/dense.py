@@ -1,6 +1,8 @@
 """Whether the dense model's number comes out again: in another process, its windows in another order and company."""
 
+import time
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from pipeline.engines import Engine, Limits, Outcome, Task, engine_for
@@ -44,18 +46,22 @@ class Again:
     sizes: TextSizes
 
 
-def check_dense(store: Store, handle: RunHandle, settings: Settings, preload: tuple[str, ...]) -> None:
+def check_dense(
+    store: Store, handle: RunHandle, settings: Settings, preload: tuple[str, ...], deadline: float | None = None
+) -> None:
     """Measure every dense model once more that has not been found again yet, and write a check each.
 
-    One whose folder or text is not at hand with these settings waits for a run where they are.
+    One whose folder or text is not at hand with these settings waits for a run where they are, and so does what would
+    begin after `deadline`, a moment of `time.monotonic`; None = no limit.
     """
     found = {again.row.experiment_key: again for again in _open(store, settings)}
     if not found:
         return
     engine: Engine = engine_for(settings)
     limits = Limits(settings.experiment_memory, settings.experiment_seconds)
-    tasks = [Task(key, again) for key, again in found.items()]
-    for outcome in engine.run(losses_again, tasks, workers=settings.worker_count, limits=limits, preload=preload):
+    tasks = (Task(key, again) for key, again in found.items())
+    in_time = takewhile(lambda _: deadline is None or time.monotonic() < deadline, tasks)
+    for outcome in engine.run(losses_again, in_time, workers=settings.worker_count, limits=limits, preload=preload):
         row = found[outcome.key].row
         check = _compared(row, outcome)
         store.insert(

@@ -21,8 +21,11 @@ from pruning.experiments import run, work
 from pruning.experiments.candidates import CANDIDATES
 from pruning.experiments.cost import COSTS
 from pruning.experiments.plan import OUTCOMES, make_plan
-from pruning.experiments.specification import DENSE, Experiment
+from pruning.experiments.specification import DENSE, Experiment, TextSizes
 from pruning.reference.tokenizer import build_tokenizer, write_tokenizer
+from pruning.sanity import dense
+from pruning.sanity.dense import Again, DenseRow, check_dense
+from pruning.sanity.records import Check
 from store import Store
 from store.database import Query
 from store.records import NameRecord, RepresentativeRecord, SightingRecord
@@ -119,6 +122,19 @@ def test_what_is_left_keeps_its_order_when_a_run_goes_on(path: Path) -> None:
     assert len(left) == len(planned) - len(done)
     seeds = [found.seed for found in left]
     assert seeds == sorted(seeds)
+
+
+def test_no_dense_model_is_measured_again_after_the_time_limit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    again = Again(DenseRow("key", "directory", "llama", "1", "text", [1.0], [1]), path, TextSizes(2, 2, 32))
+    monkeypatch.setattr(dense, "_open", lambda *_: [again])
+    monkeypatch.setattr(dense, "engine_for", lambda _: HereEngine())
+    monkeypatch.setattr(dense, "_compared", lambda row, _: begun.append(row.model_id) or Check("dense_again", "ok", ""))
+    with Store.open(path) as store, store.run("prune", {}) as handle:
+        check_dense(store, handle, load_settings(FLAGS), (), time.monotonic() - 1)
+        assert not begun
+        check_dense(store, handle, load_settings(FLAGS), (), time.monotonic() + 60)
+        assert begun == ["llama"]
 
 
 @pytest.mark.usefixtures("here")
