@@ -72,7 +72,7 @@ def evaluate(
     *,
     tokenizer: "PreTrainedTokenizerBase | None" = None,
     dense: "PreTrainedModel | None" = None,
-    repeats: int = 15,
+    repeats: int = 9,
     window_tokens: int = WINDOW_TOKENS,
     mask_token: int | None = None,
     extras: "Extras | None" = None,
@@ -109,7 +109,7 @@ def benchmark(
     evaluation_windows: int = EVALUATION_WINDOWS,
     calibration_windows: int = CALIBRATION_WINDOWS,
     window_tokens: int = WINDOW_TOKENS,
-    repeats: int = 15,
+    repeats: int = 9,
     extras: "Extras | None" = None,
     progress: bool = True,
 ) -> "DataFrame":
