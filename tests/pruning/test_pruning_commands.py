@@ -19,6 +19,7 @@ HEADS = (
     *(f"{budget}-{arm}" for budget in ("random", "importance") for arm in ("zero", "remove")),
     *(f"balanced-{arm}" for arm in ("zero", "duplicate", "merge", "remove")),
     *(f"imbalanced-{arm}" for arm in ("zero", "duplicate")),
+    "magnitude-remove",
     "control-duplicate",
 )
 WEIGHTS = ("random", "magnitude", "wanda", "sparsegpt")
@@ -157,12 +158,14 @@ def test_methods_and_inspect_list_everything(checkpoints: dict[str, Path]) -> No
         *((name, "weight") for name in ("magnitude-global", *BUDGETED)),
         *((f"depth-{name}", "layer") for name in DEPTH),
         *((f"share-{name}", "layer") for name in ("random", "angular")),
+        ("low-rank-random", "factorisation"),
         ("svd", "factorisation"),
         ("svd-activation", "factorisation"),
         *((f"mlp-{name}", "neuron") for name in ("random", "maxmin", "l1", "variance", "wanda", "flap")),
         *((f"heads-{name}", "head") for name in HEADS),
         ("experts-random", "expert"),
         ("experts-use", "expert"),
+        ("experts-magnitude", "expert"),
     }
     for family, folder in checkpoints.items():
         seen = json.loads(call("inspect", folder, "--json").stdout)
