@@ -17,7 +17,7 @@ run: $(INSTALLED)
 	$(BIN)/python run_pipeline.py --all $(ARGS)
 
 test: $(TOOLS)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: format lint types contracts test
 

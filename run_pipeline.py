@@ -2,7 +2,7 @@
 
 from importlib import import_module
 from time import monotonic
-from typing import Annotated, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Protocol, cast
 
 import typer
 
@@ -11,7 +11,9 @@ from pipeline.errors import StageError, UsageError
 from pipeline.progress import Progress
 from pipeline.settings import Settings
 from pipeline.stages import StageName, StagePlan, StageReport, tell_plan
-from store import Store
+
+if TYPE_CHECKING:
+    from store import Store
 
 STAGE_MODULES: dict[StageName, str] = {
     "extract": "model_extract.stage",
@@ -28,9 +30,9 @@ class Stage(Protocol):
 
     def check(self, settings: Settings) -> None: ...
 
-    def run(self, store: Store, settings: Settings, progress: Progress) -> StageReport: ...
+    def run(self, store: "Store", settings: Settings, progress: Progress) -> StageReport: ...
 
-    def plan(self, store: Store, settings: Settings) -> StagePlan: ...
+    def plan(self, store: "Store", settings: Settings) -> StagePlan: ...
 
 
 @app.command()
@@ -48,6 +50,8 @@ def main(
     ] = False,
 ) -> None:
     """Run the chosen stages in order on one store. The same command goes on where it was stopped."""
+    from store import Store
+
     asked: dict[StageName, bool] = {"extract": extract, "process": process, "prune": prune, "analyze": analyze}
     stages: list[StageName] = [name for name, wanted in asked.items() if wanted or all_stages]
     if not stages:
@@ -66,7 +70,7 @@ def main(
         progress.note(f"store: {settings.store}")
 
 
-def _run_stage(name: StageName, module: Stage, store: Store, settings: Settings, progress: Progress) -> None:
+def _run_stage(name: StageName, module: Stage, store: "Store", settings: Settings, progress: Progress) -> None:
     progress.note(f"{name}: starts")
     started = monotonic()
     try:

@@ -10,7 +10,6 @@ from pipeline.cli import new_app, with_settings
 from pipeline.progress import JsonProgress, Progress
 from pipeline.settings import Settings
 from pipeline.text import printable
-from store import Store
 
 app = new_app("Stage 2: group extracted models into families, by name and by architecture, and choose representatives.")
 
@@ -23,6 +22,7 @@ app = new_app("Stage 2: group extracted models into families, by name and by arc
 def run(settings: Settings, progress: Progress) -> None:
     """Compute fingerprints, names, similarities, families and representatives of what is in the store."""
     from data_processing import stage
+    from store import Store
 
     stage.check(settings)
     with Store.open(settings.store, create=False) as store:
@@ -42,6 +42,7 @@ def similar(
     """Show the architectures nearest to a model: similarity in [0, 1], and the tokens that only one of the two has."""
     from data_processing.answers.neighbours import describe, find_structure, nearest
     from data_processing.corpus import read_fingerprints, read_models, read_trees
+    from store import Store
 
     with Store.open(settings.store, create=False) as store:
         models = read_models(store)
@@ -74,6 +75,7 @@ def explain(
     from data_processing.answers import explain as answer
     from data_processing.answers.difference_objects import objects
     from data_processing.answers.side_by_side import show
+    from store import Store
 
     with Store.open(settings.store, create=False) as store:
         left, right = answer.read_described(store, (first, second))
@@ -98,6 +100,7 @@ def families(
 ) -> None:
     """List the largest families of the newest run with their representatives."""
     from data_processing.corpus import LEVELS, read_families
+    from store import Store
 
     with Store.open(settings.store, create=False) as store:
         families = read_families(store, top)
@@ -128,6 +131,7 @@ def export(
 ) -> None:
     """Write the families and their representatives' modules into process_with_name/ and process_with_architecture/."""
     from data_processing.answers.export import export_families
+    from store import Store
 
     folder = output or settings.store.parent
     with Store.open(settings.store, create=False) as store:

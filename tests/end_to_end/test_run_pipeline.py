@@ -68,8 +68,8 @@ def from_directory(folder: Path) -> tuple[str | Path, ...]:
     return ("--source", "directory", "--directory", folder)
 
 
-def contents(folder: Path) -> dict[str, list[tuple[object, ...]]]:
-    with Store.open(folder / "store.duckdb", create=False) as store:
+def contents(folder: Path, name: str = "store") -> dict[str, list[tuple[object, ...]]]:
+    with Store.open(folder / f"{name}.duckdb", create=False) as store:
         tables = {name: store.rows(f"SELECT {columns} FROM {name} ORDER BY ALL") for name, columns in TABLES.items()}
         return {**tables, "metrics": store.rows(STEADY_METRICS)}
 
@@ -87,12 +87,13 @@ def configs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, configs: Path) -> Path:
-    """A folder with a finished store and report, and the store as it was before each stage."""
+    """A folder with a finished store and report, and the store as it was before and after each stage."""
     folder = tmp_path_factory.mktemp("undisturbed")
     run("--extract", *from_directory(configs), *SMALL, *places(folder))
     for stage in STAGES:
         shutil.copy(folder / "store.duckdb", folder / f"before{stage}.duckdb")
         run(stage, *FROM_REFERENCE, *SMALL, *places(folder))
+        shutil.copy(folder / "store.duckdb", folder / f"after{stage}.duckdb")
     return folder
 
 
@@ -121,7 +122,7 @@ def test_nothing_is_done_twice(undisturbed: Path) -> None:
 def test_killed_in_any_stage_and_resumed_it_ends_the_same(
     stage: str, undisturbed: Path, configs: Path, tmp_path: Path
 ) -> None:
-    """Stages before run undisturbed, `stage` is killed at random moments, then all stages go to their end."""
+    """Stages before run undisturbed, `stage` is killed at random moments, then it goes to its end."""
     moments = random.Random(stage)
     if stage == "--extract":
         disturbed = [stage, *from_directory(configs)]
@@ -131,8 +132,8 @@ def test_killed_in_any_stage_and_resumed_it_ends_the_same(
     for _ in range(3):
         _kill_after(moments.uniform(0.5, 4.0), command(*disturbed, *SMALL, *places(tmp_path)))
     run(*disturbed, *SMALL, *places(tmp_path))
-    run("--all", *FROM_REFERENCE, *SMALL, *places(tmp_path))
-    expected, found = contents(undisturbed), contents(tmp_path)
+    run(stage, *FROM_REFERENCE, *SMALL, *places(tmp_path))
+    expected, found = contents(undisturbed, f"after{stage}"), contents(tmp_path)
     for table, rows in expected.items():
         assert found[table] == rows, table
 
@@ -210,17 +211,24 @@ def test_a_stage_that_fails_is_exit_1(tmp_path: Path) -> None:
 @pytest.mark.parametrize("program", ["run_pipeline.py", "model_extract", "data_processing", "pruning", "analysis"])
 def test_help_answers_at_once_with_defaults(program: str) -> None:
     arguments = [program] if program.endswith(".py") else ["-m", program]
-    wall = []
+    needed = "import typer.rich_utils, pydantic_settings"  # what draws the page and reads the settings
+    seconds, least = [], []
     for _ in range(3):
-        before = os.times()
-        answer = subprocess.run(
-            [sys.executable, *arguments, "--help"], capture_output=True, text=True, cwd=ROOT, check=True
-        )
-        after = os.times()
-        wall.append(after.children_user + after.children_system - before.children_user - before.children_system)
-        assert "Usage" in answer.stdout
-    # Processor time: tests that run beside this one do not count.
-    assert min(wall) < 0.5
+        used, answer = processor_seconds(*arguments, "--help")
+        assert "Usage" in answer
+        seconds.append(used)
+        least.append(processor_seconds("-c", needed)[0])
+    # Half a second on a machine as quick as ours; on others, not much more than the two libraries themselves.
+    assert min(seconds) < max(0.5, 1.5 * min(least))
+
+
+def processor_seconds(*arguments: str) -> tuple[float, str]:
+    """Run Python and return its processor time, to which processes beside it add little, and what it printed."""
+    before = os.times()
+    answer = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=ROOT, check=True)
+    after = os.times()
+    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    return spent, answer.stdout
 
 
 def test_no_colour_and_no_bar_outside_a_terminal() -> None:

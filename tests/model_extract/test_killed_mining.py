@@ -89,7 +89,7 @@ def undisturbed(server: HubServer) -> dict[str, list[str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (2, 3))])
 def test_killed_ten_times_and_resumed(seed: int, server: HubServer, undisturbed: dict[str, list[str]]) -> None:
     with new_place() as place:
         orphans: list[int] = []

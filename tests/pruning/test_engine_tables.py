@@ -21,7 +21,8 @@ FLAGS = {
     "window_tokens": "64",
     "latency_repeats": "2",
     "max_params": "10M",
-    "analyses": "quick",
+    "analyses": str(ROOT / "tests" / "end_to_end" / "small_analyses.toml"),
+    "damage_windows": "4",
     "workers": "2",
 }
 MODELS = ("llama", "gpt2")
