@@ -1,6 +1,7 @@
 """Stage 1: sources -> sightings; readers -> extractions, structures, modules, traits."""
 
 import gc
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from model_extract.writer import Writer
 from pipeline.engines import engine_for
 from pipeline.progress import Progress
 from pipeline.settings import Settings
-from pipeline.stages import StagePlan, StageReport
+from pipeline.stages import StagePlan, StageReport, deadline_of, left_over
 from pipeline.text import count_of, printable
 from store import Query, RunHandle, Store
 from store.provenance import content_hash, library_versions
@@ -42,6 +43,7 @@ def check(settings: Settings) -> None:
 
 def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
     """List the models of the chosen sources and extract the structure of those that are new."""
+    deadline = deadline_of(settings)
     with Context(settings) as context:
         names = choose_sources(context, progress)
         with store.run("extract", settings.model_dump(mode="json")) as handle:
@@ -49,9 +51,10 @@ def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
             n_listed, digest = _summary(store, listed.run_ids, names)
             store.record_input(handle, digest)
             n_pending = _pending(store, settings, listed.run_ids, names)
-            counts = _extract_all(store, handle, n_pending, context, progress)
-        notes = [f"source: {', '.join(names)}", *listed.notes, *_hub_notes(context, names)]
-    return _report(notes, n_listed, n_listed - sum(counts.values()), counts)
+            counts = _extract_all(store, handle, n_pending, context, progress, deadline)
+        left = left_over(n_pending - sum(counts.values()), "model", settings)
+        notes = [f"source: {', '.join(names)}", *listed.notes, *left, *_hub_notes(context, names)]
+    return _report(notes, n_listed, n_listed - n_pending, counts)
 
 
 def plan(store: Store, settings: Settings) -> StagePlan:
@@ -110,21 +113,28 @@ def _pending(store: Store, settings: Settings, run_ids: Sequence[str], names: Se
     return store.rows("SELECT count(*) FROM pending")[0][0]
 
 
-def _pending_models(store: Store, n_pending: int) -> Iterator[Listing]:
-    """Yield the pending models in their order, read a chunk at a time: a listing may have millions."""
+def _pending_models(store: Store, n_pending: int, deadline: float | None) -> Iterator[Listing]:
+    """Yield the pending models in their order, read a chunk at a time: a listing may have millions.
+
+    None comes after `deadline`, a moment of `time.monotonic`; None = no limit.
+    """
     for start in range(0, n_pending, CHUNK):
         rows = store.rows("SELECT * FROM pending LIMIT $size OFFSET $start", {"size": CHUNK, "start": start})
         for listing in (Listing(*row) for row in rows):
+            if deadline is not None and time.monotonic() > deadline:
+                return
             yield replace(listing, tags=_tuple(listing.tags), files=_tuple(listing.files))
 
 
-def _extract_all(store: Store, handle: RunHandle, n_pending: int, context: Context, progress: Progress) -> Counter[str]:
+def _extract_all(
+    store: Store, handle: RunHandle, n_pending: int, context: Context, progress: Progress, deadline: float | None
+) -> Counter[str]:
     counts: Counter[str] = Counter()
     if not n_pending:
         return counts
     writer = Writer(store, handle)
     with rarely_collected(), progress.track("extract", n_pending) as track:
-        pending, known = _pending_models(store, n_pending), _known(store, context.settings)
+        pending, known = _pending_models(store, n_pending, deadline), _known(store, context.settings)
         for outcome in extract(pending, known, context, writer.load):
             writer.add(outcome)
             counts[outcome.record.reason or "extracted"] += 1

@@ -16,7 +16,18 @@ from pipeline.errors import ArboristError, StageError
 from pipeline.progress import Progress, make_progress
 from pipeline.settings import Settings, default_values, flag, group_of, load_settings
 
-COMMON_SETTINGS = ("store", "output_dir", "source", "directory", "engine", "workers", "device", "seed", "offline")
+COMMON_SETTINGS = (
+    "store",
+    "output_dir",
+    "source",
+    "directory",
+    "engine",
+    "workers",
+    "device",
+    "seed",
+    "offline",
+    "max_minutes",
+)
 
 
 def new_app(help_text: str) -> typer.Typer:

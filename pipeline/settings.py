@@ -85,6 +85,12 @@ class Settings(BaseSettings):
         description="where pruning computes: auto|cpu|cuda|cuda:i"
     )
     seed: int = Field(ge=0, le=2_000_000_000, description="seed of everything random")
+    max_minutes: float = Field(
+        ge=0,
+        allow_inf_nan=False,
+        description="no new model, experiment or analysis of a stage begins later, minutes; the next run goes on; "
+        "0 = no limit",
+    )
     retry_failed: bool = Field(description="try again what failed before: models without structure, experiments")
 
     tasks: Names = Field(description="Hub tasks, comma-separated; all = every task of the Hub")
@@ -147,11 +153,6 @@ class Settings(BaseSettings):
         description="configurations of redundancy analyses (names, or TOML or YAML files), comma-separated; none = none"
     )
     damage_windows: int = Field(gt=0, description="held-out windows behind each damage of an analysis")
-    max_minutes: float = Field(
-        ge=0,
-        allow_inf_nan=False,
-        description="no new experiment or analysis begins later, minutes; they go on next time; 0 = no limit",
-    )
     only: Keys = Field(description="keys of experiments to do and no others, comma-separated; none = all")
     experiment_seconds: float = Field(gt=0, description="time limit of one experiment, seconds")
     experiment_memory: Quantity = Field(description="memory that one experiment may add, bytes (4G)")

@@ -1,10 +1,12 @@
 """What a stage gives back to whoever ran it."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pipeline.progress import Progress
+from pipeline.settings import Settings
 from pipeline.text import count_of
 
 StageName = Literal["extract", "process", "prune", "analyze"]
@@ -31,6 +33,19 @@ class StagePlan:
     download_bytes: int
     seconds: float
     items: tuple[Mapping[str, str | int | float], ...] = ()
+
+
+def deadline_of(settings: Settings) -> float | None:
+    """Return the moment of `time.monotonic` when the settings' `max_minutes` from now are over; None = no limit."""
+    return time.monotonic() + 60 * settings.max_minutes if settings.max_minutes else None
+
+
+def left_over(count: int, what: str, settings: Settings) -> tuple[str, ...]:
+    """Return what is to be told of the work that did not begin in time; nothing when there is none."""
+    if not count:
+        return ()
+    begun = f"{count_of(count, what)} did not begin within --max-minutes {settings.max_minutes:g}"
+    return (f"{begun}; the same command goes on with what is left",)
 
 
 def tell_plan(plan: StagePlan, progress: Progress) -> None:

@@ -4,14 +4,14 @@ from collections import Counter
 
 from pipeline.progress import Progress
 from pipeline.settings import Settings
-from pipeline.stages import StagePlan, StageReport
+from pipeline.stages import StagePlan, StageReport, deadline_of, left_over
 from pipeline.text import count_of
 from pruning.analyses.plan import AnalysisPlan, configured_steps, make_analysis_plan
 from pruning.analyses.proxies import update_proxies
 from pruning.analyses.slices import run_slices
 from pruning.experiments.cost import DEFAULT_SECONDS
 from pruning.experiments.plan import Plan, check_settings, make_plan
-from pruning.experiments.run import PRELOAD, deadline_of, run_plan
+from pruning.experiments.run import PRELOAD, run_plan
 from pruning.experiments.specification import Experiment
 from pruning.reference import REFERENCE_MODELS
 from pruning.sanity.dense import check_dense
@@ -57,7 +57,7 @@ def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
         },
         (
             *_failed_checks(store),
-            *_left_over(len(plan.todo) - counts.total(), settings),
+            *left_over(len(plan.todo) - counts.total(), "experiment", settings),
             *_notes(plan, settings),
             *_analysis_notes(analyses),
         ),
@@ -110,13 +110,6 @@ def _plan_without_models(settings: Settings) -> StagePlan:
     )
     each = DEFAULT_SECONDS * experiments + _SECONDS_AN_ANALYSIS * analyses
     return StagePlan("prune", (step,), 0, each * len(REFERENCE_MODELS) / settings.worker_count)
-
-
-def _left_over(left: int, settings: Settings) -> tuple[str, ...]:
-    if not left:
-        return ()
-    begun = f"{count_of(left, 'experiment')} did not begin within --max-minutes {settings.max_minutes:g}"
-    return (f"{begun}; the same command goes on with what is left",)
 
 
 def _notes(plan: Plan, settings: Settings) -> tuple[str, ...]:

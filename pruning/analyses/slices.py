@@ -13,13 +13,14 @@ from pipeline.engines import Limits, Outcome, Task, engine_for
 from pipeline.errors import UsageError
 from pipeline.progress import Progress, Track
 from pipeline.settings import Settings
+from pipeline.stages import deadline_of
 from pruning.analyses.plan import AnalysisPlan, PlannedAnalysis, texts_for
 from pruning.analyses.records import Piece, Subject
 from pruning.analyses.run import Ending, Time, run_analysis
 from pruning.analyses.specification import Order
 from pruning.analyses.storing import finished_components, store_ending, store_pieces
 from pruning.errors import PruningError
-from pruning.experiments.run import ENGINE_REASONS, PRELOAD, deadline_of
+from pruning.experiments.run import ENGINE_REASONS, PRELOAD
 from pruning.experiments.work import dense_model
 from store import RunHandle, Store
 

@@ -38,11 +38,6 @@ ENGINE_REASONS: dict[str, ExperimentReason] = {
 }
 
 
-def deadline_of(settings: Settings) -> float | None:
-    """Return the moment of `time.monotonic` when the settings' `max_minutes` from now are over; None = no limit."""
-    return time.monotonic() + 60 * settings.max_minutes if settings.max_minutes else None
-
-
 def run_plan(
     store: Store,
     handle: RunHandle,

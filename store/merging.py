@@ -1,0 +1,67 @@
+"""Several stores into one: the parts of a plan that were done on machines of their own.
+
+Every table is only ever added to, and every row says which run wrote it: what a store does not have yet are the rows
+of the runs that it does not know. Modules and traits name no run; they belong to their structure, and it is content
+that names it.
+"""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from store.database import Store
+from store.records import TABLES
+
+_OTHER = "other_store"
+_NEW_ROWS = "SELECT * FROM {other}.{table} AS theirs WHERE {key} NOT IN (SELECT {key} FROM {known})"
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What one store gave: runs that were new, and rows of all tables, runs included."""
+
+    path: Path
+    runs: int
+    rows: int
+
+
+def merge(store: Store, path: Path) -> Merged:
+    """Add the runs that the store at `path` has and this one has not, with all their rows, or nothing.
+
+    The other store is first brought to this schema, where it lies. Merging it again adds nothing. Raises `UsageError`
+    when there is no store at `path`, and what `Store.open` raises.
+    """
+    Store.open(path, create=False).close()
+    connection = store.connection
+    if _is_open_here(store, path):
+        raise UsageError(f"expected another store to merge, got {str(path)!r} twice; name the parts and not the whole")
+    connection.execute(f"ATTACH '{_quoted(path)}' AS {_OTHER} (READ_ONLY)")
+    try:
+        with store.transaction():
+            known = store.rows("SELECT count(*) FROM runs")[0][0]
+            rows = _copy(store)
+            runs = store.rows("SELECT count(*) FROM runs")[0][0] - known
+    finally:
+        connection.execute(f"DETACH {_OTHER}")
+    return Merged(path, runs, rows)
+
+
+def _copy(store: Store) -> int:
+    """Insert the new rows of every table; the runs come last, as they say what is known."""
+    return sum(_insert(store, record, table) for record, table in reversed(TABLES.items()))
+
+
+def _insert(store: Store, record: type, table: str) -> int:
+    of_run = any(field.name == "run_id" for field in fields(record))
+    known, key = ("runs", "run_id") if of_run else (table, "structure_id")
+    rows = _NEW_ROWS.format(other=_OTHER, table=table, key=key, known=known)
+    return store.rows(f"INSERT INTO {table} BY NAME {rows}")[0][0]
+
+
+def _is_open_here(store: Store, path: Path) -> bool:
+    files = [file for (file,) in store.rows("SELECT path FROM duckdb_databases() WHERE path IS NOT NULL")]
+    return any(Path(file).resolve() == path.resolve() for file in files)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,94 @@
+"""Stores of several machines in one."""
+
+import random
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.errors import StoreUnreadableError, UsageError
+from store import Store
+from store.__main__ import app
+from store.merging import Merged, merge
+from store.records import TABLES
+from tests.analysis.synthetic import fill_catalog, fill_experiments, fill_families
+
+Content = dict[str, list[tuple[object, ...]]]
+FILLS = (fill_catalog, fill_families, fill_experiments)
+
+
+def contents(store: Store) -> Content:
+    return {table: store.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in TABLES.values()}
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> tuple[Content, list[Path]]:
+    """What one store holds after three runs, and copies of it after the first, the second and the third."""
+    content: Content = {}
+    whole, paths = tmp_path / "whole.duckdb", []
+    for number, fill in enumerate(FILLS):
+        with Store.open(whole) as store:
+            fill(store)
+            content = contents(store)
+        paths.append(tmp_path / f"part{number}.duckdb")
+        paths[-1].write_bytes(whole.read_bytes())
+    return content, paths
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_parts_in_any_order_and_any_number_give_the_whole(seed: int, parts: tuple[Content, list[Path]]) -> None:
+    content, paths = parts
+    chance = random.Random(seed)
+    with Store.open(None) as store:
+        for path in [*chance.sample(paths, 3), *chance.choices(paths, k=2)]:
+            merge(store, path)
+        assert contents(store) == content
+        assert merge(store, paths[0]) == Merged(paths[0], 0, 0)
+
+
+def test_the_counts_are_those_of_what_was_new(parts: tuple[Content, list[Path]]) -> None:
+    content, paths = parts
+    with Store.open(None) as store:
+        first = merge(store, paths[0])
+        assert first.runs == len(store.rows("SELECT 1 FROM runs")) == 1
+        rest = merge(store, paths[2])
+    assert first.runs + rest.runs == len(content["runs"]) == 3
+    assert first.rows + rest.rows == sum(map(len, content.values()))
+
+
+def test_a_part_that_cannot_be_read_changes_nothing(parts: tuple[Content, list[Path]], tmp_path: Path) -> None:
+    _, paths = parts
+    broken = tmp_path / "it's broken.duckdb"
+    broken.write_bytes(b"no database")
+    with Store.open(tmp_path / "all.duckdb") as store:
+        merge(store, paths[0])
+        before = contents(store)
+        for path, error in ((broken, StoreUnreadableError), (tmp_path / "none.duckdb", UsageError)):
+            with pytest.raises(error):
+                merge(store, path)
+        with pytest.raises(UsageError, match="twice"):
+            merge(store, tmp_path / "all.duckdb")
+        assert contents(store) == before
+
+
+def test_a_path_with_quotes_is_a_path(parts: tuple[Content, list[Path]], tmp_path: Path) -> None:
+    content, paths = parts
+    quoted = tmp_path / 'it\'s a "part"; DROP TABLE runs.duckdb'
+    quoted.write_bytes(paths[2].read_bytes())
+    with Store.open(None) as store:
+        merge(store, quoted)
+        assert contents(store) == content
+
+
+def test_the_command_says_what_it_took(parts: tuple[Content, list[Path]], tmp_path: Path) -> None:
+    _, paths = parts
+    target = tmp_path / "target.duckdb"
+    answer = CliRunner().invoke(app, ["merge", "--store", str(target), *map(str, paths)])
+    assert answer.exit_code == 0, answer.output
+    assert [line.split(": ")[1].split(",")[0] for line in answer.stdout.splitlines()] == ["1 new run"] * 3
+    answer = CliRunner().invoke(app, ["info", "--store", str(target)])
+    assert answer.exit_code == 0
+    assert "newest run of process: 20261101T090000.000000-bbbbbb, done" in answer.stdout
+    answer = CliRunner().invoke(app, ["merge", "--store", str(target), str(tmp_path / "absent.duckdb")])
+    assert answer.exit_code == 2
+    assert "no store at" in answer.output
