@@ -72,7 +72,7 @@ SourceChoice = Literal["auto", "hub", "builtin", "reference", "directory"]
 class Settings(BaseSettings):
     """Every setting of the project; a field's description is its help text, with its unit."""
 
-    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
 
     store: Path = Field(description="path of the DuckDB store")
     output_dir: Path = Field(description="folder that receives the report")

@@ -12,6 +12,14 @@ def test_every_setting_has_exactly_one_default() -> None:
     assert list(default_values()) == list(Settings.model_fields)
 
 
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workflow passes every input on; one that was left blank must leave the default."""
+    defaults = load_settings({})
+    for name in ("SEED", "TASKS", "RATIOS", "ANALYSES", "DEVICE"):
+        monkeypatch.setenv(f"ARBORIST_{name}", "")
+    assert load_settings({}) == defaults
+
+
 def test_flags_beat_the_environment_which_beats_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("[common]\nworkers = 3\n[extract]\nlimit = 5\n", encoding="utf-8")
