@@ -3,6 +3,8 @@
 from dataclasses import astuple
 from pathlib import Path
 
+from analysis.exports import EXPORTS
+from analysis.pages import PAGES
 from analysis.section import Answers
 from analysis.sections import SECTIONS
 from store.provenance import content_hash
@@ -16,7 +18,7 @@ def input_hash(answers: Answers) -> str:
 
     Rows and not the tables' state: a stage that looks again and finds nothing new leaves rows behind, too.
     """
-    queries = {query.path.name: query for section in SECTIONS for query in section.queries}
+    queries = {query.path.name: query for plug_in in (*SECTIONS, *PAGES, *EXPORTS) for query in plug_in.queries}
     rows = {name: [astuple(row) for row in answers[query]] for name, query in queries.items()}
     return content_hash({"rows": rows, "code": _code()})
 

@@ -18,8 +18,11 @@ from pipeline.errors import UsageError
 MANIFEST = "manifest.json"
 INCOMING = ".incoming"
 # What a manifest may name: nothing outside the folder, nothing that this project does not make.
+_NAME = r"[a-z0-9][\w-]*"
 _OWN_FILE = re.compile(
-    r"README\.md|reports/[a-z]+\.md|images/\w+\.png|csv_data/\w+\.csv|statistics_txt/\w+\.txt", re.ASCII
+    rf"README\.md|reports/([a-z]+/)?{_NAME}\.md|images/{_NAME}\.png|csv_data/{_NAME}\.csv|statistics_txt/{_NAME}\.txt"
+    rf"|exports/{_NAME}\.(csv|parquet|json|ipynb)|exports/cards/{_NAME}\.md|site/index\.html",
+    re.ASCII,
 )
 
 

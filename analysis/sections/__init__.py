@@ -5,32 +5,32 @@ A section is a query in `queries/`, a frozen row, and a function from rows to bl
 """
 
 from analysis.section import Section
-from analysis.sections.ablation import ABLATION_SECTION
-from analysis.sections.architecture import KINDS_SECTION, SIZES_SECTION, STATISTICS_SECTION, TASKS_SECTION
-from analysis.sections.baselines import BASELINES_SECTION, HEADROOM_SECTION
-from analysis.sections.catalog import OUTCOMES_SECTION, SOURCES_SECTION
-from analysis.sections.damage import DAMAGE_SECTION
-from analysis.sections.dense import DENSE_SECTION
-from analysis.sections.depth import DEPTH_SECTION
-from analysis.sections.families import FAMILIES_SECTION, REPRESENTATIVES_SECTION, TRAITS_SECTION
-from analysis.sections.index import (
+from analysis.sections.analyze.runs import RUNS_SECTION
+from analysis.sections.extract.architecture import KINDS_SECTION, SIZES_SECTION, STATISTICS_SECTION, TASKS_SECTION
+from analysis.sections.extract.catalog import OUTCOMES_SECTION, SOURCES_SECTION
+from analysis.sections.index.findings import (
     FAILURES_SECTION,
     FINDINGS_SECTION,
     INDEX_FAMILIES_SECTION,
     LEADERBOARD_SECTION,
     LINKS_SECTION,
 )
-from analysis.sections.names import NAMES_SECTION
-from analysis.sections.promises import PROMISES_SECTION
-from analysis.sections.proxies import PROXIES_SECTION
-from analysis.sections.ranks import RANKS_SECTION
-from analysis.sections.replacement import REPLACEMENT_SECTION
-from analysis.sections.runs import RUNS_SECTION
-from analysis.sections.samples import SAMPLES_SECTION
-from analysis.sections.sanity import SANITY_SECTION
-from analysis.sections.speed import PARETO_SECTION
-from analysis.sections.states import CKA_SECTION
-from analysis.sections.unfinished import UNFINISHED_SECTION
+from analysis.sections.prediction.proxies import PROXIES_SECTION
+from analysis.sections.process.families import FAMILIES_SECTION, REPRESENTATIVES_SECTION, TRAITS_SECTION
+from analysis.sections.process.names import NAMES_SECTION
+from analysis.sections.prune.baselines import BASELINES_SECTION, HEADROOM_SECTION
+from analysis.sections.prune.damage import DAMAGE_SECTION
+from analysis.sections.prune.dense import DENSE_SECTION
+from analysis.sections.prune.promises import PROMISES_SECTION
+from analysis.sections.prune.samples import SAMPLES_SECTION
+from analysis.sections.prune.sanity import SANITY_SECTION
+from analysis.sections.prune.speed import PARETO_SECTION
+from analysis.sections.prune.unfinished import UNFINISHED_SECTION
+from analysis.sections.redundancy.ablation import ABLATION_SECTION
+from analysis.sections.redundancy.depth import DEPTH_SECTION
+from analysis.sections.redundancy.ranks import RANKS_SECTION
+from analysis.sections.redundancy.replacement import REPLACEMENT_SECTION
+from analysis.sections.redundancy.states import CKA_SECTION
 from pipeline.registry import Registry
 
 SECTIONS: Registry[Section] = Registry(

@@ -13,11 +13,11 @@ from analysis.figures.redundancy import LEAST_KL, draw_ablation, draw_proxies
 from analysis.figures.render import render_png
 from analysis.section import Answers
 from analysis.sections import SECTIONS
-from analysis.sections.ablation import ABLATION, AblationRow
-from analysis.sections.proxies import PROXIES, ProxyRow, proxy_sentence
-from analysis.sections.replacement import REPLACEMENT, swaps_of
-from analysis.sections.runs import RUNS
-from analysis.sections.states import CKA, cka_cells
+from analysis.sections.analyze.runs import RUNS
+from analysis.sections.prediction.proxies import PROXIES, ProxyRow, proxy_sentence
+from analysis.sections.redundancy.ablation import ABLATION, AblationRow
+from analysis.sections.redundancy.replacement import REPLACEMENT, swaps_of
+from analysis.sections.redundancy.states import CKA, cka_cells
 from store import Store
 from store.records import FamilyRecord, RunRecord
 from tests.analysis import synthetic_analyses as synthetic

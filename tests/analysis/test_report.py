@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from analysis.build import build_report, stamp_of
+from analysis.build import TITLES, build_report, stamp_of
 from analysis.section import Answers
 from analysis.sections import SECTIONS
 from pipeline.progress import PlainProgress
@@ -31,7 +31,7 @@ from tests.analysis.synthetic import (
 )
 
 GOLDEN = Path(__file__).parent / "golden" / "README.md"
-PAGES = ("README.md", "reports/extract.md", "reports/process.md", "reports/prune.md", "reports/analyze.md")
+PAGES = tuple(f"{report}.md" for report in TITLES)
 PARSER = MarkdownIt("commonmark").enable("table")
 LARGEST_PICTURE = 150_000
 

@@ -12,11 +12,11 @@ import pytest
 from analysis.comparison import DAMAGE
 from analysis.section import QUERIES, Answers
 from analysis.sections import SECTIONS
-from analysis.sections.architecture import KINDS, STRUCTURES, TASKS
-from analysis.sections.dense import DENSE
-from analysis.sections.depth import DEPTH, relative_cells
-from analysis.sections.families import FAMILIES, TRAITS
-from analysis.sections.names import DUPLICATES, SHARED
+from analysis.sections.extract.architecture import KINDS, STRUCTURES, TASKS
+from analysis.sections.process.families import FAMILIES, TRAITS
+from analysis.sections.process.names import DUPLICATES, SHARED
+from analysis.sections.prune.dense import DENSE
+from analysis.sections.redundancy.depth import DEPTH, relative_cells
 from store import Query, Store
 from store.records import MetricRecord
 from tests.analysis.conftest import Built

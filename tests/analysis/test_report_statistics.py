@@ -3,7 +3,7 @@
 import pytest
 
 from analysis.numbers import decimal, percent, range_of, short_count, span, with_interval
-from analysis.sections.architecture import (
+from analysis.sections.extract.architecture import (
     TOP_TASKS,
     KindRow,
     TaskRow,

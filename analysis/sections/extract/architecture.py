@@ -8,7 +8,7 @@ from analysis.document import Block, Column, Picture, Statistics, Table, paragra
 from analysis.figures.architecture import draw_kind_heatmap, draw_kinds, draw_nesting, draw_sizes
 from analysis.numbers import count_of, decimal, many, percent, short_count
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.catalog import MISSING
+from analysis.sections.extract.catalog import MISSING
 from pictures.style import OTHER
 from store import Query
 

@@ -6,7 +6,7 @@ from functools import partial
 from analysis.document import Block, Code, Picture
 from analysis.numbers import decimal, range_of
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.damage import SHOWN_MODELS, which_models
+from analysis.sections.prune.damage import SHOWN_MODELS, which_models
 from pictures.heatmaps import draw_layer_heatmaps
 from store import Query
 
@@ -73,4 +73,4 @@ def _title(rows: list[CkaRow]) -> str:
     return f"The layer whose states before and after are most alike: {named}"
 
 
-CKA_SECTION = Section("cka", "Likeness of states", "reports/prune", (CKA,), _states, MISSING)
+CKA_SECTION = Section("cka", "Likeness of states", "reports/redundancy", (CKA,), _states, MISSING)

@@ -8,7 +8,7 @@ from analysis.document import Block, Code, Column, Picture, Table
 from analysis.figures.pruning import draw_depth
 from analysis.numbers import decimal
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.damage import SHOWN_MODELS
+from analysis.sections.prune.damage import SHOWN_MODELS
 from store import Query
 
 
@@ -101,7 +101,7 @@ def _depth(answers: Answers) -> tuple[Block, ...]:
 DEPTH_SECTION = Section(
     "depth",
     "Redundancy of layers",
-    "reports/prune",
+    "reports/redundancy",
     (DEPTH,),
     _depth,
     ("No angular distances yet: run", Code("python run_pipeline.py --prune --methods depth-angular")),

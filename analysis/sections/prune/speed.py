@@ -9,7 +9,7 @@ from analysis.figures.pruning import draw_pareto, draw_speed
 from analysis.losses import LOSSES
 from analysis.numbers import count_of, percent, range_of
 from analysis.section import Answers, Section
-from analysis.sections.dense import MISSING
+from analysis.sections.prune.dense import MISSING
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from statistics import median
 from analysis.document import Block, Bullets, Code, Column, Inline, Picture, Strong, Table, paragraph
 from analysis.numbers import count_of, decimal, percent, range_of
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.damage import SHOWN_MODELS, which_models
+from analysis.sections.prune.damage import SHOWN_MODELS, which_models
 from pictures.heatmaps import draw_layer_heatmaps
 from pictures.style import LINEAR_UP_TO
 from store import Query
@@ -204,5 +204,5 @@ def _table(swaps: list[Swaps]) -> Table:
 
 
 REPLACEMENT_SECTION = Section(
-    "replacement", "A copy instead of a layer", "reports/prune", (REPLACEMENT,), _replacement, MISSING
+    "replacement", "A copy instead of a layer", "reports/redundancy", (REPLACEMENT,), _replacement, MISSING
 )

@@ -49,4 +49,4 @@ def _cell(row: RankRow | None) -> str:
     return "none" if row is None else f"{row.mean_rank:.2f} [{row.least_rank:.2f}, {row.greatest_rank:.2f}]"
 
 
-RANKS_SECTION = Section("ranks", "Ranks of matrices", "reports/prune", (RANKS,), _ranks, MISSING)
+RANKS_SECTION = Section("ranks", "Ranks of matrices", "reports/redundancy", (RANKS,), _ranks, MISSING)

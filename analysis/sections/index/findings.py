@@ -15,17 +15,17 @@ from analysis.document import Block, Bullets, Inline, Link, Picture, Strong, par
 from analysis.losses import LOSSES
 from analysis.numbers import count_of, many, percent, times
 from analysis.section import Answers, Section
-from analysis.sections.architecture import STRUCTURES
-from analysis.sections.baselines import baseline_sentences
-from analysis.sections.catalog import MISSING, OUTCOMES, SOURCES, SourceRow, failures_table, outcomes_picture
-from analysis.sections.damage import BUDGETS, SHOWN_MODELS, damage_picture, leaderboard
-from analysis.sections.dense import DENSE
-from analysis.sections.dense import MISSING as NO_EXPERIMENTS
-from analysis.sections.families import FAMILIES, TOP_FAMILIES, families_picture, families_table
-from analysis.sections.families import MISSING as NO_FAMILIES
-from analysis.sections.names import DUPLICATES, PUBLISHED_SHARE, widest_level
-from analysis.sections.proxies import PROXIES, proxy_sentence
-from analysis.sections.sanity import CHECKS, sanity_sentence
+from analysis.sections.extract.architecture import STRUCTURES
+from analysis.sections.extract.catalog import MISSING, OUTCOMES, SOURCES, SourceRow, failures_table, outcomes_picture
+from analysis.sections.prediction.proxies import PROXIES, proxy_sentence
+from analysis.sections.process.families import FAMILIES, TOP_FAMILIES, families_picture, families_table
+from analysis.sections.process.families import MISSING as NO_FAMILIES
+from analysis.sections.process.names import DUPLICATES, PUBLISHED_SHARE, widest_level
+from analysis.sections.prune.baselines import baseline_sentences
+from analysis.sections.prune.damage import BUDGETS, SHOWN_MODELS, damage_picture, leaderboard
+from analysis.sections.prune.dense import DENSE
+from analysis.sections.prune.dense import MISSING as NO_EXPERIMENTS
+from analysis.sections.prune.sanity import CHECKS, sanity_sentence
 
 Sentence = tuple[Inline, ...]
 
@@ -210,8 +210,10 @@ def _links(_: Answers) -> tuple[Block, ...]:
                 (Link("Processing", "reports/process.md"), "families, differences within them, names and structures"),
                 (
                     Link("Pruning", "reports/prune.md"),
-                    "sanity, damage, baselines, size and speed, what predicts damage, redundancy, generated text",
+                    "sanity, damage, baselines, size and speed, generated text",
                 ),
+                (Link("Redundancy", "reports/redundancy.md"), "ablation, replacement, distances, ranks: dense models"),
+                (Link("Prediction", "reports/prediction.md"), "which cheap signal would have told"),
                 (
                     Link("Analysis", "reports/analyze.md"),
                     "runs and versions behind the numbers, every picture and query",

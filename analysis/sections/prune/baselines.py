@@ -9,8 +9,8 @@ from analysis.document import Block, Column, Inline, Strong, Table, paragraph
 from analysis.losses import LOSSES
 from analysis.numbers import count_of, decimal, percent, times
 from analysis.section import Answers, Section
-from analysis.sections.damage import share_of
-from analysis.sections.dense import MISSING
+from analysis.sections.prune.damage import share_of
+from analysis.sections.prune.dense import MISSING
 
 LISTED_EXCEPTIONS = 6
 HOW = (

@@ -7,7 +7,7 @@ from analysis.document import Block, Column, Picture, Table, paragraph
 from analysis.figures.families import draw_duplicates
 from analysis.numbers import count_of, many, percent
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.families import MISSING
+from analysis.sections.process.families import MISSING
 from store import Query
 
 LISTED = 30

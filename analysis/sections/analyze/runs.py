@@ -6,7 +6,7 @@ from datetime import datetime
 
 from analysis.document import Block, Column, Table
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.catalog import MISSING
+from analysis.sections.extract.catalog import MISSING
 from store import Query
 
 

@@ -9,7 +9,7 @@ from analysis.document import Block, Code, Column, Picture, Table
 from analysis.figures.redundancy import LEAST_KL, draw_ablation
 from analysis.numbers import count_of, decimal, range_of
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.damage import SHOWN_MODELS, which_models
+from analysis.sections.prune.damage import SHOWN_MODELS, which_models
 from store import Query
 
 MISSING = (
@@ -92,4 +92,4 @@ def _cells(group: list[AblationRow]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-ABLATION_SECTION = Section("ablation", "Damage of single parts", "reports/prune", (ABLATION,), _ablation, MISSING)
+ABLATION_SECTION = Section("ablation", "Damage of single parts", "reports/redundancy", (ABLATION,), _ablation, MISSING)

@@ -7,7 +7,7 @@ from analysis.document import Block, Code, Column, Inline, Picture, Strong, Tabl
 from analysis.figures.redundancy import draw_proxies
 from analysis.numbers import count_of, decimal, range_of
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.damage import SHOWN_MODELS
+from analysis.sections.prune.damage import SHOWN_MODELS
 from store import Query
 
 MAIN_TRUTH = "kl"
@@ -176,4 +176,4 @@ def _verdict(row: ProxyRow) -> Inline:
     return Strong("points the wrong way") if row.points_wrong else "not shown"
 
 
-PROXIES_SECTION = Section("proxies", "What predicts damage", "reports/prune", (PROXIES,), _proxies, MISSING)
+PROXIES_SECTION = Section("proxies", "What predicts damage", "reports/prediction", (PROXIES,), _proxies, MISSING)

@@ -21,7 +21,7 @@ from analysis.figures.pruning import WORST_DAMAGE, draw_damage, draw_prunability
 from analysis.losses import LOSSES
 from analysis.numbers import count_of, decimal, many, percent, range_of, times, with_interval
 from analysis.section import Answers, Section
-from analysis.sections.dense import DENSE, MISSING, DenseRow
+from analysis.sections.prune.dense import DENSE, MISSING, DenseRow
 
 SHOWN_MODELS = 12
 SCOPES = (

@@ -1,0 +1,9 @@
+"""Files of the report that other programs read: tables, the web page, model cards.
+
+An export is its queries and a function from rows to files. To add one, write `exports/NAME.py` and list it here.
+"""
+
+from analysis.section import Export
+from pipeline.registry import Registry
+
+EXPORTS: Registry[Export] = Registry("export", ())
