@@ -29,6 +29,8 @@ from analysis.sections.prune.standings import STANDINGS_SECTION
 from analysis.sections.prune.unfinished import UNFINISHED_SECTION
 from analysis.sections.redundancy.ablation import ABLATION_SECTION
 from analysis.sections.redundancy.depth import DEPTH_SECTION
+from analysis.sections.redundancy.guide import GUIDE_SECTION
+from analysis.sections.redundancy.heads import HEADS_SECTION
 from analysis.sections.redundancy.ranks import RANKS_SECTION
 from analysis.sections.redundancy.replacement import REPLACEMENT_SECTION
 from analysis.sections.redundancy.states import CKA_SECTION
@@ -61,9 +63,11 @@ SECTIONS: Registry[Section] = Registry(
         HEADROOM_SECTION,
         PARETO_SECTION,
         PROXIES_SECTION,
+        GUIDE_SECTION,
         ABLATION_SECTION,
-        REPLACEMENT_SECTION,
         DEPTH_SECTION,
+        HEADS_SECTION,
+        REPLACEMENT_SECTION,
         CKA_SECTION,
         RANKS_SECTION,
         SAMPLES_SECTION,

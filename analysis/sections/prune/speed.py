@@ -15,7 +15,7 @@ def speed_picture(rows: list[DamageRow]) -> Picture:
     title = f"Mean latency over dense, {percent(ratio)} asked: {', '.join(latency_by_scope(rows, ratio))}"
     return Picture(
         "speed",
-        f"Scatter of latency against parameters: {title}",
+        "Scatter of latency against parameters left, a mark an experiment and a colour a scope",
         f"n = {count_of(len(rows), 'experiment')}. {how_timed(rows)}",
         rows,
         partial(draw_speed, title=title),

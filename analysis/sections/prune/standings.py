@@ -4,7 +4,7 @@ from analysis.comparison import DAMAGE
 from analysis.document import Block, Column, Inline, Strong, Subheading, Table, paragraph
 from analysis.leaderboard import FamilyStanding, standings
 from analysis.losses import LOSSES
-from analysis.numbers import decimal, many, percent, times
+from analysis.numbers import many, percent, times, times_with_interval
 from analysis.section import Answers, Section
 from analysis.sections.prune.damage import share_of
 from analysis.sections.prune.dense import MISSING
@@ -68,11 +68,6 @@ def _cells(item: FamilyStanding) -> tuple[Inline, ...]:
         str(item.n_methods),
         many(item.n_windows),
     )
-
-
-def times_with_interval(value: float, low: float | None, high: float | None) -> str:
-    """Return "1.23 x [1.2, 1.26]", or the bare multiple without an interval."""
-    return times(value) if low is None or high is None else f"{times(value)} [{decimal(low)}, {decimal(high)}]"
 
 
 def _baseline(damage: float | None, n_clear: int, n_models: int) -> str:
