@@ -4,7 +4,18 @@ from collections.abc import Iterable
 
 from pipeline.text import count_of, short_count
 
-__all__ = ["count_of", "decimal", "many", "percent", "range_of", "short_count", "span", "times", "with_interval"]
+__all__ = [
+    "count_of",
+    "decimal",
+    "many",
+    "percent",
+    "range_of",
+    "short_count",
+    "span",
+    "times",
+    "times_with_interval",
+    "with_interval",
+]
 
 
 def many(number: int) -> str:
@@ -34,6 +45,11 @@ def with_interval(value: float, low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return decimal(value)
     return f"{decimal(value)} [{decimal(low)}, {decimal(high)}]"
+
+
+def times_with_interval(ratio: float, low: float | None, high: float | None) -> str:
+    """Return "1.23 x [1.2, 1.26]", or the bare multiple without an interval."""
+    return times(ratio) if low is None or high is None else f"{times(ratio)} [{decimal(low)}, {decimal(high)}]"
 
 
 def range_of(numbers: Iterable[int]) -> str:

@@ -21,13 +21,16 @@ from analysis.sections.process.names import NAMES_SECTION
 from analysis.sections.prune.baselines import BASELINES_SECTION, HEADROOM_SECTION
 from analysis.sections.prune.damage import DAMAGE_SECTION
 from analysis.sections.prune.dense import DENSE_SECTION
+from analysis.sections.prune.pareto import PARETO_SECTION
 from analysis.sections.prune.promises import PROMISES_SECTION
 from analysis.sections.prune.samples import SAMPLES_SECTION
 from analysis.sections.prune.sanity import SANITY_SECTION
-from analysis.sections.prune.speed import PARETO_SECTION
+from analysis.sections.prune.standings import STANDINGS_SECTION
 from analysis.sections.prune.unfinished import UNFINISHED_SECTION
 from analysis.sections.redundancy.ablation import ABLATION_SECTION
 from analysis.sections.redundancy.depth import DEPTH_SECTION
+from analysis.sections.redundancy.guide import GUIDE_SECTION
+from analysis.sections.redundancy.heads import HEADS_SECTION
 from analysis.sections.redundancy.ranks import RANKS_SECTION
 from analysis.sections.redundancy.replacement import REPLACEMENT_SECTION
 from analysis.sections.redundancy.states import CKA_SECTION
@@ -52,6 +55,7 @@ SECTIONS: Registry[Section] = Registry(
         REPRESENTATIVES_SECTION,
         NAMES_SECTION,
         SANITY_SECTION,
+        STANDINGS_SECTION,
         DENSE_SECTION,
         DAMAGE_SECTION,
         BASELINES_SECTION,
@@ -59,9 +63,11 @@ SECTIONS: Registry[Section] = Registry(
         HEADROOM_SECTION,
         PARETO_SECTION,
         PROXIES_SECTION,
+        GUIDE_SECTION,
         ABLATION_SECTION,
-        REPLACEMENT_SECTION,
         DEPTH_SECTION,
+        HEADS_SECTION,
+        REPLACEMENT_SECTION,
         CKA_SECTION,
         RANKS_SECTION,
         SAMPLES_SECTION,

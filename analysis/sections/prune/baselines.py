@@ -4,12 +4,13 @@ from statistics import median
 
 from analysis.baselines import BASELINES, Comparison, comparisons_of
 from analysis.budgets import TOLERANCE, budget_of
+from analysis.capped import capped
 from analysis.comparison import DAMAGE, DAMAGE_BOUND, DamageRow, damage_rows, headroom
 from analysis.document import Block, Column, Inline, Strong, Table, paragraph
 from analysis.losses import LOSSES
 from analysis.numbers import count_of, decimal, percent, times
 from analysis.section import Answers, Section
-from analysis.sections.prune.damage import share_of
+from analysis.sections.prune.damage import IN_FULL, share_of
 from analysis.sections.prune.dense import MISSING
 
 LISTED_EXCEPTIONS = 6
@@ -45,12 +46,12 @@ def _baseline_sentence(group: list[Comparison]) -> tuple[Inline, ...]:
     parts = [f"{_score(items)} at {percent(ratio)}" for ratio, items in at.items()]
     clear = sum(item.verdict == "clearly better" for item in group)
     worse = [f"{item.row.model_id} at {percent(item.row.ratio)} ({item.verdict})" for item in group if item.worse]
-    exceptions = f" Worse: {', '.join(worse[:LISTED_EXCEPTIONS])}{', …' if len(worse) > LISTED_EXCEPTIONS else ''}."
-    return (
+    sentence = (
         Strong(f"{group[0].row.method} against {group[0].baseline}:"),
-        f"better {', '.join(parts)}; clearly so in {clear} of {len(group)}; {_medians([*at.values()][-1])}."
-        + (exceptions if worse else ""),
+        f"better {', '.join(parts)}; clearly so in {clear} of {len(group)}; {_medians([*at.values()][-1])}.",
     )
+    exceptions = f"Worse: {', '.join(worse[:LISTED_EXCEPTIONS])}{', …' if len(worse) > LISTED_EXCEPTIONS else ''}."
+    return (*sentence, exceptions) if worse else sentence
 
 
 def _score(group: list[Comparison]) -> str:
@@ -87,7 +88,7 @@ def _baselines(answers: Answers) -> tuple[Block, ...]:
     scopes = {item.row.scope for item in comparisons}
     named = "; ".join(f"{scope}: {' and '.join(found.names)}" for scope, found in BASELINES.items() if scope in scopes)
     explained = paragraph(f"Baselines by scope, chance and the trivial choice: {named}.", *HOW)
-    return explained, Table(columns, tuple(_cells(item) for item in comparisons))
+    return explained, *capped(Table(columns, tuple(_cells(item) for item in comparisons)), IN_FULL)
 
 
 def _cells(item: Comparison) -> tuple[Inline, ...]:
@@ -143,7 +144,7 @@ def _headroom(answers: Answers) -> tuple[Block, ...]:
         "are not alike: half of the MLP neurons is less of a model than half of its layers; parameters left say how "
         "much went."
     )
-    return paragraph(sentence), headroom_table(rows)
+    return paragraph(sentence), *capped(headroom_table(rows), IN_FULL)
 
 
 BASELINES_SECTION = Section(

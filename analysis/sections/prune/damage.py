@@ -8,6 +8,7 @@ from statistics import median
 
 from analysis.baselines import BASELINES
 from analysis.budgets import TOLERANCE, budget_of
+from analysis.capped import capped
 from analysis.comparison import (
     DAMAGE,
     DamageRow,
@@ -19,15 +20,18 @@ from analysis.comparison import (
 from analysis.document import Block, Column, Picture, Strong, Table, paragraph
 from analysis.figures.pruning import WORST_DAMAGE, draw_damage, draw_prunability, draw_scopes
 from analysis.losses import LOSSES
-from analysis.numbers import count_of, decimal, many, percent, range_of, times, with_interval
+from analysis.numbers import count_of, many, percent, range_of, times, times_with_interval, with_interval
 from analysis.section import Answers, Section
 from analysis.sections.prune.dense import DENSE, MISSING, DenseRow
 
 SHOWN_MODELS = 12
+IN_FULL = "Every result of a model stands on its own page."
 SCOPES = (
-    "weight methods set weights to zero and factorisation lowers the rank, both in the old shape; neuron, head, expert "
-    "and layer methods take parts out where the config can say it (see parameters left); a ratio is a share of what "
-    "its scope may remove."
+    (
+        "What is removed differs: weight methods set weights to zero and factorisation lowers the rank, in the old "
+        "shape; the others take parts out where the config can say it (see parameters left)."
+    ),
+    "A ratio is a share of what its scope may remove.",
 )
 BUDGETS = (
     (
@@ -164,9 +168,9 @@ def prunability_picture(rows: list[DamageRow]) -> Picture:
     title = f"Least damage of its scope (or equal) at {percent(ratio)} asked: {', '.join(winners)}"
     return Picture(
         "prunability",
-        f"Heatmap of perplexity over dense, models by methods: {title}",
-        f"n = {range_of(row.n_windows for row in shown)} evaluation windows a cell; 1 = no damage; best: of its scope. "
-        f"What is removed differs: {SCOPES}",
+        "Heatmap of perplexity over dense, models by methods; the least of each scope is marked",
+        f"n = {range_of(row.n_windows for row in shown)} evaluation windows a cell; 1 = no damage; best: of its scope, "
+        "which the budget below makes comparable; scopes are not.",
         shown,
         partial(draw_prunability, title=title, best={(model, method) for _, model, method, _ in best}),
     )
@@ -209,7 +213,7 @@ def leaderboard(rows: list[DamageRow]) -> Table:
             row.scope,
             row.method,
             with_interval(row.perplexity, row.perplexity_low, row.perplexity_high),
-            _over_dense(row),
+            times_with_interval(row.damage, row.damage_low, row.damage_high),
             many(row.n_windows),
             str(row.n_seeds),
             f"{share_of(budget_of(row))}{_BUDGETS.get(row.removed_as or '', '')}",
@@ -220,12 +224,6 @@ def leaderboard(rows: list[DamageRow]) -> Table:
         for row in ordered
     )
     return Table(columns, tuple(cells))
-
-
-def _over_dense(row: DamageRow) -> str:
-    if row.damage_low is None or row.damage_high is None:
-        return times(row.damage)
-    return f"{times(row.damage)} [{decimal(row.damage_low)}, {decimal(row.damage_high)}]"
 
 
 def share_of(fraction: float | None) -> str:
@@ -247,8 +245,9 @@ def _damage(answers: Answers) -> tuple[Block, ...]:
         damage_picture(rows),
         *model_pictures(rows, answers[DENSE]),
         prunability_picture(rows),
+        paragraph(*SCOPES),
         paragraph(*BUDGETS),
-        leaderboard(rows),
+        *capped(leaderboard(rows), IN_FULL),
     )
 
 

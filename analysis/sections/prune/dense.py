@@ -1,5 +1,6 @@
 """The dense models that pruning starts from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.document import Block, Code, Column, Table
@@ -31,7 +32,8 @@ class DenseRow:
 DENSE: Query[DenseRow] = Query(QUERIES / "dense.sql", DenseRow)
 
 
-def _dense(answers: Answers) -> tuple[Block, ...]:
+def dense_table(rows: Sequence[DenseRow]) -> Table:
+    """Return the dense numbers, a row a model."""
     columns = (
         Column("Model"),
         Column("Perplexity [95 %]", numeric=True),
@@ -43,7 +45,7 @@ def _dense(answers: Answers) -> tuple[Block, ...]:
         Column("Latency, ms", numeric=True),
         Column("Device"),
     )
-    return (Table(columns, tuple(_dense_cells(row) for row in answers[DENSE])),)
+    return Table(columns, tuple(_dense_cells(row) for row in rows))
 
 
 def _dense_cells(row: DenseRow) -> tuple[str, ...]:
@@ -60,6 +62,10 @@ def _dense_cells(row: DenseRow) -> tuple[str, ...]:
         decimal(1000 * row.latency_seconds) if row.latency_seconds else unknown,
         row.device,
     )
+
+
+def _dense(answers: Answers) -> tuple[Block, ...]:
+    return (dense_table(answers[DENSE]),)
 
 
 DENSE_SECTION = Section("dense", "Dense models", "reports/prune", (DENSE,), _dense, MISSING)

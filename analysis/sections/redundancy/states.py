@@ -56,7 +56,7 @@ def _states(answers: Answers) -> tuple[Block, ...]:
     title = _title(shown)
     caption = (
         "Debiased linear CKA of the states before and after each layer (0 = unlike, 1 = the same up to rotation and "
-        f"scale); state 0 enters the first layer; one scale for all panels; {which}"
+        f"scale); state 0 enters the first layer; one scale for all panels; grey: itself; {which}"
         f"n = {range_of([row.n_windows for row in shown if row.n_windows] or [0])} windows; no interval."
     )
     draw = partial(draw_layer_heatmaps, title=title, value_label="CKA", row_label="state", column_label="state")
@@ -64,13 +64,19 @@ def _states(answers: Answers) -> tuple[Block, ...]:
 
 
 def _title(rows: list[CkaRow]) -> str:
-    """Say which layer of each model changes its state least."""
+    """Say between which neighbouring states the likeness is least and greatest, over the models shown."""
     neighbours = [row for row in rows if row.high_state == row.low_state + 1]
-    best: dict[str, CkaRow] = {}
-    for row in sorted(neighbours, key=lambda row: (-row.cka, row.low_state)):
-        best.setdefault(row.model_id, row)
-    named = ", ".join(f"{row.low_state} in {model} ({decimal(row.cka)})" for model, row in sorted(best.items()))
-    return f"The layer whose states before and after are most alike: {named}"
+    if not neighbours:
+        return "CKA of the states between layers"
+    least, greatest = min(neighbours, key=lambda row: row.cka), max(neighbours, key=lambda row: row.cka)
+    return (
+        f"Across one layer the states stay alike from {_named(least)} to {_named(greatest)}: the more alike, the less "
+        "the layer does"
+    )
+
+
+def _named(row: CkaRow) -> str:
+    return f"{decimal(row.cka)} (layer {row.low_state} of {row.model_id})"
 
 
 CKA_SECTION = Section("cka", "Likeness of states", "reports/redundancy", (CKA,), _states, MISSING)
