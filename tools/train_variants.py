@@ -11,11 +11,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from analysis.prediction.kept import FOLDER
+from pipeline.progress import make_progress
 from pipeline.settings import ROOT
 from pruning.reference.recipes import Recipe
+from tools.export_variants import export
 from tools.variants import VARIANTS
 
 DEFAULT_FOLDER = ROOT / "model_architecture" / "variants"
+STORE = "arborist.duckdb"
 SEED = 0
 METHODS = (
     "random,magnitude,wanda,sparsegpt,mlp-random,mlp-maxmin,heads-random-remove,heads-magnitude-remove,"
@@ -39,7 +43,7 @@ def train(recipe: Recipe, folder: Path) -> None:
         return
     torch.set_num_threads(1)
     record = train_checkpoint(recipe, target, Budget(recipe.steps), SEED, lambda _: None)
-    print(f"{recipe.name}: {record.ratio:.3f} times the floor after {record.seconds:.0f} s", flush=True)
+    make_progress().note(f"{recipe.name}: {record.ratio:.3f} times the floor after {record.seconds:.0f} s")
 
 
 def measure(models: Path, store: Path) -> None:
@@ -58,7 +62,8 @@ def main() -> None:
     folder = arguments.folder.resolve()
     for recipe in VARIANTS[: arguments.limit]:
         train(recipe, folder / "models")
-    measure(folder / "models", folder / "arborist.duckdb")
+    measure(folder / "models", folder / STORE)
+    export(folder / STORE, FOLDER, SEED)
 
 
 if __name__ == "__main__":

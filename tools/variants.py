@@ -37,37 +37,19 @@ def _resized(base: str, steps: int, **sizes: object) -> Recipe:
     return replace(recipe, name=name, architecture={**recipe.architecture, **sizes}, steps=steps)
 
 
-def _other(model_type: str, steps: int, architecture: dict[str, object], positions: str | None = None) -> Recipe:
+def _other(model_type: str, steps: int, architecture: dict[str, object]) -> Recipe:
     """Return a recipe of an architecture that is not among the five."""
-    return Recipe(model_type, model_type, "variant", architecture, INITIAL_DEVIATION, LEARNING_RATE, steps, positions)
+    return Recipe(model_type, model_type, "variant", architecture, INITIAL_DEVIATION, LEARNING_RATE, steps)
 
 
 VARIANTS: tuple[Recipe, ...] = (
     _other("qwen3", 600, _grouped(6, 48, 96)),
     _resized("llama", 800, num_hidden_layers=4, hidden_size=64, num_attention_heads=8, num_key_value_heads=4),
-    _other("phi", 600, _sizes(6, 48, 144)),
-    _resized("gpt2", 1000, n_layer=4, n_embd=48),
-    _other("stablelm", 700, _grouped(4, 64, 96)),
-    _resized("opt", 1000, num_hidden_layers=6, hidden_size=32, word_embed_proj_dim=32, num_attention_heads=4),
-    _other("starcoder2", 700, _grouped(8, 32, 128)),
-    _resized("bloom", 600, n_layer=4, hidden_size=64, n_head=8),
-    _other("gemma2", 600, _grouped(6, 48, 96)),
-    _resized("gpt_neox", 500, num_hidden_layers=12, hidden_size=32, num_attention_heads=4),
+    _other("phi", 500, _sizes(6, 48, 144)),
+    _other("stablelm", 500, _grouped(4, 64, 96)),
+    _other("starcoder2", 500, _grouped(8, 32, 128)),
     _other("falcon", 500, {"hidden_size": 48, "num_hidden_layers": 6, "num_attention_heads": 6}),
-    _other(
-        "gpt_neo",
-        700,
-        {
-            "hidden_size": 48,
-            "intermediate_size": 144,
-            "num_layers": 6,
-            "num_heads": 6,
-            "attention_types": [[["global", "local"], 3]],
-            "max_position_embeddings": CONTEXT_TOKENS,
-            "embed_dropout": 0.0,
-            "resid_dropout": 0.0,
-            "attention_dropout": 0.0,
-        },
-        "transformer.wpe",
-    ),
+    _resized("opt", 700, num_hidden_layers=6, hidden_size=32, word_embed_proj_dim=32, num_attention_heads=4),
+    _other("gemma2", 500, _grouped(6, 48, 96)),
+    _resized("gpt_neox", 300, num_hidden_layers=12, hidden_size=32, num_attention_heads=4),
 )
