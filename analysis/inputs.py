@@ -24,6 +24,6 @@ def input_hash(answers: Answers) -> str:
 
 
 def _code() -> dict[str, str]:
-    found = (package.rglob(ending) for package in PACKAGES for ending in ("*.py", "*.sql", "*.j2"))
+    found = (package.rglob(ending) for package in PACKAGES for ending in ("*.py", "*.sql", "*.j2", "*.csv", "*.toml"))
     files = sorted(path for paths in found for path in paths)
     return {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in files}

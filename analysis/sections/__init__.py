@@ -15,6 +15,8 @@ from analysis.sections.index.findings import (
     LEADERBOARD_SECTION,
     LINKS_SECTION,
 )
+from analysis.sections.prediction.damage_model import DAMAGE_MODEL_SECTION
+from analysis.sections.prediction.forecast import FORECAST_SECTION
 from analysis.sections.prediction.proxies import PROXIES_SECTION
 from analysis.sections.process.families import FAMILIES_SECTION, REPRESENTATIVES_SECTION, TRAITS_SECTION
 from analysis.sections.process.names import NAMES_SECTION
@@ -63,6 +65,8 @@ SECTIONS: Registry[Section] = Registry(
         HEADROOM_SECTION,
         PARETO_SECTION,
         PROXIES_SECTION,
+        DAMAGE_MODEL_SECTION,
+        FORECAST_SECTION,
         GUIDE_SECTION,
         ABLATION_SECTION,
         DEPTH_SECTION,
