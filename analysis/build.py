@@ -8,13 +8,10 @@ from analysis.document import Block, Column, Link, Picture, Statistics, Table, p
 from analysis.exports import EXPORTS
 from analysis.figures.render import render_png
 from analysis.markdown import Page, render_page
-from analysis.numbers import count_of
 from analysis.pages import PAGES
 from analysis.section import Answers, ReportName, Section, SubjectPage
 from analysis.sections import SECTIONS
-from analysis.sections.analyze.runs import RUNS
-from analysis.sections.extract.catalog import SOURCES, SourceRow
-from analysis.sections.prune.sanity import CHECKS, alarm
+from analysis.stamp import stamp_of
 from analysis.tabular import csv_text, statistics_text
 from pipeline.progress import Progress
 
@@ -27,8 +24,6 @@ TITLES: dict[ReportName, str] = {
     "reports/prediction": "Prediction: which cheap signal would have told",
     "reports/analyze": "Analysis: where the numbers come from",
 }
-# Sources that need no network: a report of these alone says so.
-LOCAL_SOURCES = frozenset({"builtin", "reference", "directory"})
 Kind = TypeVar("Kind")
 _BACK = ("Index", (paragraph(Link("Back to the index", "README.md")),))
 
@@ -44,7 +39,7 @@ class RenderedSection:
 def build_report(answers: Answers, progress: Progress) -> dict[str, bytes]:
     """Return every file of the report by its path relative to the output folder."""
     rendered = [RenderedSection(section, _render(section, answers)) for section in SECTIONS]
-    subjects = [page for page_set in PAGES for page in page_set.pages(answers)]
+    subjects = [page for page_set in PAGES for page in answers.derive(page_set.pages)]
     stamp = stamp_of(answers)
     files = {f"{report}.md": _page(report, rendered, stamp) for report in TITLES}
     files |= {f"{page.path}.md": _subject_page(page, stamp) for page in subjects}
@@ -60,26 +55,6 @@ def build_report(answers: Answers, progress: Progress) -> dict[str, bytes]:
     for statistics in _of_kind(blocks, Statistics):
         files[f"statistics_txt/{statistics.name}.txt"] = statistics_text(statistics).encode()
     return files
-
-
-def stamp_of(answers: Answers) -> str:
-    """Return the line under every title: failed sanity checks; source, revision and time of what was mined."""
-    sources = answers[SOURCES]
-    newest = max(answers[RUNS], key=lambda row: row.run_id)
-    named = ", ".join(f"{row.source} ({count_of(row.n_models, 'model')})" for row in sources)
-    reach = _reach(sources)
-    loud = alarm(answers[CHECKS])
-    reach = f"{loud} {reach}" if loud else reach
-    return f"{reach} Source: {named}. Newest run {newest.run_id}, started {newest.started_at:%Y-%m-%d %H:%M} UTC."
-
-
-def _reach(sources: Iterable[SourceRow]) -> str:
-    rows = [*sources]
-    if {row.source for row in rows} <= LOCAL_SOURCES:
-        return "OFFLINE RUN: nothing here was listed on the Hub."
-    if any(row.n_pending for row in rows):
-        return "PARTIAL RUN: some models were listed and not read."
-    return "Full run."
 
 
 def _render(section: Section, answers: Answers) -> tuple[Block, ...]:

@@ -3,7 +3,8 @@
 An export is its queries and a function from rows to files. To add one, write `exports/NAME.py` and list it here.
 """
 
+from analysis.exports.site import SITE
 from analysis.section import Export
 from pipeline.registry import Registry
 
-EXPORTS: Registry[Export] = Registry("export", ())
+EXPORTS: Registry[Export] = Registry("export", (SITE,))

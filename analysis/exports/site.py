@@ -1,0 +1,106 @@
+"""The web page `site/index.html`: tables to sort and filter, charts to hover over, from disk and without a network."""
+
+from collections.abc import Mapping
+
+from analysis.comparison import DAMAGE, damage_rows
+from analysis.document import Bullets, Inline, Strong
+from analysis.losses import LOSSES
+from analysis.numbers import many
+from analysis.section import Answers, Export
+from analysis.sections import SECTIONS
+from analysis.sections.extract.architecture import STRUCTURES
+from analysis.sections.extract.catalog import OUTCOMES
+from analysis.sections.prediction.proxies import PROXIES
+from analysis.sections.process.families import FAMILIES
+from analysis.sections.prune.unfinished import UNFINISHED
+from analysis.site.charts import COSTS, map_specification, pareto_specification
+from analysis.site.links import page_paths
+from analysis.site.mined import failures_table, families_table, map_table, models_table
+from analysis.site.page import SiteChart, SiteContent, SiteNumber, render_site
+from analysis.site.pruned import experiments_table, leaderboard_table, proxies_table
+from analysis.site.rows import SITE_MAP, SITE_MODELS
+from analysis.site.tables import SiteTable
+from analysis.stamp import stamp_of
+
+FINDINGS = SECTIONS["findings"]
+
+
+def site_files(answers: Answers) -> Mapping[str, bytes]:
+    """Return the page."""
+    content = SiteContent(stamp_of(answers), _numbers(answers), _findings(answers), _parts(answers), _files(answers))
+    return {"site/index.html": render_site(content)}
+
+
+def _numbers(answers: Answers) -> tuple[SiteNumber, ...]:
+    found = (
+        (len(answers[SITE_MODELS]), "models"),
+        (len(answers[STRUCTURES]), "distinct structures"),
+        (len(answers[FAMILIES]), "families"),
+        (len({(row.source, row.model_id) for row in answers[DAMAGE]}), "models pruned"),
+        (sum(row.n_seeds for row in answers[DAMAGE]), "experiments"),
+    )
+    return tuple(SiteNumber(many(number), what) for number, what in found)
+
+
+def _findings(answers: Answers) -> tuple[tuple[tuple[str, bool], ...], ...]:
+    """Return the sentences of the index."""
+    lists = [block for block in FINDINGS.render(answers) if isinstance(block, Bullets)]
+    return tuple(tuple(_span(span) for span in item) for bullets in lists for item in bullets.items)
+
+
+def _span(span: Inline) -> tuple[str, bool]:
+    return (span, False) if isinstance(span, str) else (span.text, isinstance(span, Strong))
+
+
+def _parts(answers: Answers) -> tuple[SiteTable | SiteChart, ...]:
+    pages = answers.derive(page_paths)
+    experiments = experiments_table(answers.derive(damage_rows), pages)
+    return (
+        leaderboard_table(answers, pages),
+        *([_pareto(experiments)] if experiments.rows else []),
+        experiments,
+        *([_map(answers)] if answers[SITE_MAP] else []),
+        families_table(answers[FAMILIES], pages),
+        models_table(answers[SITE_MODELS], pages),
+        proxies_table(answers[PROXIES]),
+        failures_table(answers),
+    )
+
+
+def _pareto(experiments: SiteTable) -> SiteChart:
+    caption = (
+        "A mark is a model, method and ratio. The dashed line is the front: no result is better in both. "
+        "Choose a scope in the legend; hover for the numbers and their 95 % interval over windows and seeds."
+    )
+    alt = "Scatter of perplexity over dense against what is left of the model, with the Pareto front"
+    choices = tuple((cost.title, pareto_specification(cost)) for cost in COSTS)
+    return SiteChart("pareto", "Quality against cost", caption, alt, experiments, choices, ("model", "method"))
+
+
+def _map(answers: Answers) -> SiteChart:
+    caption = (
+        "A mark is a structure, larger with more models; near ones are alike and the axes have no unit. "
+        "Drag to move, turn the wheel to come closer, choose a task in the legend."
+    )
+    alt = "Map of architectures: structures placed by similarity, coloured by task"
+    choices = (("Map", map_specification()),)
+    return SiteChart("map", "Map of architectures", caption, alt, map_table(answers), choices)
+
+
+def _files(answers: Answers) -> tuple[tuple[str, str], ...]:
+    found = [("The report", "README.md"), ("Models by outcome", "csv_data/extraction_outcomes.csv")]
+    if answers[FAMILIES]:
+        found.append(("Largest families", "csv_data/largest_families.csv"))
+    if answers[DAMAGE]:
+        found.append(("Damage of every experiment", "csv_data/damage_curves.csv"))
+    if answers[PROXIES]:
+        found.append(("Cheap scores against damage", "csv_data/proxies.csv"))
+    return tuple(found)
+
+
+SITE = Export(
+    "site",
+    "Web page",
+    (SITE_MODELS, SITE_MAP, STRUCTURES, DAMAGE, LOSSES, FAMILIES, PROXIES, OUTCOMES, UNFINISHED, *FINDINGS.queries),
+    site_files,
+)
