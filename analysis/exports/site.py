@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from analysis.comparison import DAMAGE, damage_rows
+from analysis.comparison import DAMAGE
 from analysis.document import Bullets, Inline, Strong
+from analysis.leaderboard import leaderboard_rows, standings
 from analysis.losses import LOSSES
 from analysis.numbers import many
 from analysis.section import Answers, Export
@@ -15,13 +16,16 @@ from analysis.sections.process.families import FAMILIES
 from analysis.sections.prune.unfinished import UNFINISHED
 from analysis.site.charts import COSTS, map_specification, pareto_specification
 from analysis.site.links import page_paths
-from analysis.site.mined import failures_table, families_table, map_table, models_table
-from analysis.site.page import SiteChart, SiteContent, SiteNumber, render_site
+from analysis.site.mined import failures_table, families_table, groups_of, map_table, models_table
+from analysis.site.page import SiteChart, SiteContent, SiteLimits, SiteNumber, render_site
 from analysis.site.pruned import experiments_table, leaderboard_table, proxies_table
 from analysis.site.rows import SITE_MAP, SITE_MODELS
 from analysis.site.tables import SiteTable
 from analysis.stamp import stamp_of
+from analysis.subjects import SUBJECTS
 
+# How damaged a result may be to be shown: broken models would flatten the rest.
+LIMITS = (("up to 2 x dense", 2.0), ("up to 10 x dense", 10.0), ("all", None))
 FINDINGS = SECTIONS["findings"]
 
 
@@ -37,7 +41,7 @@ def _numbers(answers: Answers) -> tuple[SiteNumber, ...]:
         (len(answers[STRUCTURES]), "distinct structures"),
         (len(answers[FAMILIES]), "families"),
         (len({(row.source, row.model_id) for row in answers[DAMAGE]}), "models pruned"),
-        (sum(row.n_seeds for row in answers[DAMAGE]), "experiments"),
+        (sum(row.n_seeds for row in answers[DAMAGE]), "pruning experiments"),
     )
     return tuple(SiteNumber(many(number), what) for number, what in found)
 
@@ -54,9 +58,9 @@ def _span(span: Inline) -> tuple[str, bool]:
 
 def _parts(answers: Answers) -> tuple[SiteTable | SiteChart, ...]:
     pages = answers.derive(page_paths)
-    experiments = experiments_table(answers.derive(damage_rows), pages)
+    experiments = experiments_table(answers.derive(leaderboard_rows), pages)
     return (
-        leaderboard_table(answers, pages),
+        leaderboard_table(answers.derive(standings)),
         *([_pareto(experiments)] if experiments.rows else []),
         experiments,
         *([_map(answers)] if answers[SITE_MAP] else []),
@@ -74,17 +78,19 @@ def _pareto(experiments: SiteTable) -> SiteChart:
     )
     alt = "Scatter of perplexity over dense against what is left of the model, with the Pareto front"
     choices = tuple((cost.title, pareto_specification(cost)) for cost in COSTS)
-    return SiteChart("pareto", "Quality against cost", caption, alt, experiments, choices, ("model", "method"))
+    limits = SiteLimits("damage", "Shown", LIMITS)
+    return SiteChart("pareto", "Quality against cost", caption, alt, experiments, choices, ("model", "method"), limits)
 
 
 def _map(answers: Answers) -> SiteChart:
     caption = (
         "A mark is a structure, larger with more models; near ones are alike and the axes have no unit. "
-        "Drag to move, turn the wheel to come closer, choose a task in the legend."
+        "Drag to move, turn the wheel with Alt to come closer, double-click to return; choose a task in the legend."
     )
     alt = "Map of architectures: structures placed by similarity, coloured by task"
-    choices = (("Map", map_specification()),)
-    return SiteChart("map", "Map of architectures", caption, alt, map_table(answers), choices)
+    table = map_table(answers)
+    choices = (("Map", map_specification(groups_of(table))),)
+    return SiteChart("map", "Map of architectures", caption, alt, table, choices)
 
 
 def _files(answers: Answers) -> tuple[tuple[str, str], ...]:
@@ -101,6 +107,18 @@ def _files(answers: Answers) -> tuple[tuple[str, str], ...]:
 SITE = Export(
     "site",
     "Web page",
-    (SITE_MODELS, SITE_MAP, STRUCTURES, DAMAGE, LOSSES, FAMILIES, PROXIES, OUTCOMES, UNFINISHED, *FINDINGS.queries),
+    (
+        SITE_MODELS,
+        SITE_MAP,
+        STRUCTURES,
+        SUBJECTS,
+        DAMAGE,
+        LOSSES,
+        FAMILIES,
+        PROXIES,
+        OUTCOMES,
+        UNFINISHED,
+        *FINDINGS.queries,
+    ),
     site_files,
 )

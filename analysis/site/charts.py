@@ -28,7 +28,8 @@ class Cost:
 COSTS = (
     Cost("parameters_left", "Parameters left"),
     Cost("bytes_left", "Bytes left"),
-    Cost("latency_left", "Latency over dense"),
+    Cost("latency_left", "Latency"),
+    Cost("flops_left", "FLOPs left"),
 )
 
 
@@ -51,10 +52,10 @@ def _front(base: "altair.Chart", cost: Cost, x: "altair.X", y: "altair.Y") -> "a
     import altair as alt
 
     order = [alt.SortField(cost.key, "ascending"), alt.SortField("damage", "ascending")]
-    cheaper = [alt.WindowFieldDef(op="min", field="damage", **{"as": "cheaper"})]
+    least = [alt.WindowFieldDef(op="min", field="damage", **{"as": "least"})]
     return (
-        base.transform_window(cheaper, frame=[None, -1], sort=order)
-        .transform_filter("!isValid(datum.cheaper) || datum.damage < datum.cheaper")
+        base.transform_window(least, frame=[None, 0], ignorePeers=True, sort=order)
+        .transform_filter("datum.damage <= datum.least")
         .mark_line(interpolate="step-after", strokeWidth=2, strokeDash=[5, 4], color="#888888")
         .encode(x=x, y=y)
         .properties(name="front")
@@ -92,12 +93,13 @@ def _points(base: "altair.Chart", cost: Cost, x: "altair.X", y: "altair.Y") -> "
 
 
 @cache
-def map_specification() -> Specification:
-    """Return the map of architectures: near structures are alike, the axes have no unit; wheel and drag zoom."""
+def map_specification(groups: tuple[str, ...]) -> Specification:
+    """Return the map of architectures, `groups` in the order of their colours; drag moves it, Alt and the wheel zoom."""
     import altair as alt
 
     chosen = alt.selection_point(name="chosen_task", fields=["group"], bind="legend")
-    zoom = alt.selection_interval(name="zoom", bind="scales")
+    # The wheel alone scrolls the page.
+    zoom = alt.selection_interval(name="zoom", bind="scales", zoom="wheel![event.altKey]")
     bare = alt.Axis(labels=False, ticks=False, grid=False, domain=False)
     fields = [
         alt.Tooltip("example", type="nominal", title="For example"),
@@ -114,8 +116,8 @@ def map_specification() -> Specification:
             x=alt.X("x", type="quantitative", title=None, axis=bare).scale(zero=False, padding=12),
             y=alt.Y("y", type="quantitative", title=None, axis=bare).scale(zero=False, padding=12),
             size=alt.Size("n_models", type="quantitative", legend=None).scale(range=[35, 500]),
-            color=alt.Color("group", type="nominal", title="Task", sort=None),
-            shape=alt.Shape("group", type="nominal", title="Task", sort=None).scale(range=SHAPES),
+            color=alt.Color("group", type="nominal", title="Task").scale(domain=groups),
+            shape=alt.Shape("group", type="nominal", title="Task").scale(domain=groups, range=SHAPES),
             opacity=alt.condition(chosen, alt.value(0.75), alt.value(0.06)),
             order=alt.Order("n_models", type="quantitative", sort="descending"),
             tooltip=fields,

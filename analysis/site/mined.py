@@ -1,12 +1,15 @@
 """The web page's tables of what was mined and grouped."""
 
+from collections import Counter
+
 from analysis.section import Answers
 from analysis.sections.extract.catalog import OUTCOMES
 from analysis.sections.process.families import FamilyRow
 from analysis.sections.prune.unfinished import UNFINISHED
 from analysis.site.links import linked_model
-from analysis.site.rows import SITE_MAP, SiteModelRow
-from analysis.site.tables import Cell, SiteColumn, SiteTable, site_rows
+from analysis.site.rows import SITE_MAP, SiteMapRow, SiteModelRow
+from analysis.site.tables import LONGEST_TEXT, Cell, SiteColumn, SiteTable, site_rows
+from pipeline.text import printable
 
 # Tasks of the map that have a colour of their own; the rest are one group.
 SHOWN_TASKS = 6
@@ -16,27 +19,24 @@ OTHER = "other tasks"
 def map_table(answers: Answers) -> SiteTable:
     """Return the points of the map, `group` the task or what the rare ones are called together."""
     rows = answers[SITE_MAP]
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for row in rows:
-        counts[row.task] = counts.get(row.task, 0) + row.n_models
-    shown = set(sorted(counts, key=lambda task: (-counts[task], task))[:SHOWN_TASKS])
-    cells = (
-        (
-            row.x,
-            row.y,
-            row.task if row.task in shown else OTHER,
-            row.example,
-            row.task,
-            row.family_id,
-            row.n_models,
-            row.n_layers,
-            row.n_parameters,
-        )
-        for row in rows
-    )
-    keys = ("x", "y", "group", "example", "task", "family", "n_models", "n_layers", "n_parameters")
+        counts[row.task] += row.n_models
+    shown = sorted(counts, key=lambda task: (-counts[task], task))[:SHOWN_TASKS]
+    ordered = sorted(rows, key=lambda row: shown.index(row.task) if row.task in shown else SHOWN_TASKS)
+    keys = ("group", "x", "y", "example", "task", "family", "n_models", "n_layers", "n_parameters")
     columns = tuple(SiteColumn(key, key) for key in keys)
-    return SiteTable("map", "Map", "", columns, site_rows(cells), "")
+    cells = site_rows((row.task if row.task in shown else OTHER, *_point_cells(row)) for row in ordered)
+    return SiteTable("map", "Map", "", columns, cells, "")
+
+
+def _point_cells(row: SiteMapRow) -> tuple[Cell, ...]:
+    return row.x, row.y, row.example, row.task, row.family_id, row.n_models, row.n_layers, row.n_parameters
+
+
+def groups_of(table: SiteTable) -> tuple[str, ...]:
+    """Return the groups of a map's points as the page writes them, the largest first and the rest last."""
+    return tuple(dict.fromkeys(printable(str(row[0]), LONGEST_TEXT) for row in table.rows))
 
 
 def families_table(rows: list[FamilyRow], pages: frozenset[str]) -> SiteTable:
@@ -44,10 +44,10 @@ def families_table(rows: list[FamilyRow], pages: frozenset[str]) -> SiteTable:
         SiteColumn("family", "Family"),
         SiteColumn("n_models", "Models", "count"),
         SiteColumn("n_structures", "Structures", "count"),
-        SiteColumn("fewest_layers", "Layers, least", "count"),
-        SiteColumn("most_layers", "most", "count"),
-        SiteColumn("fewest_parameters", "Parameters, least", "short"),
-        SiteColumn("most_parameters", "most", "short"),
+        SiteColumn("fewest_layers", "Layers from", "count"),
+        SiteColumn("most_layers", "to", "count"),
+        SiteColumn("fewest_parameters", "Parameters from", "short"),
+        SiteColumn("most_parameters", "to", "short"),
         SiteColumn("downloads", "Downloads", "short"),
         SiteColumn("representative", "Representative", "link"),
         SiteColumn("weights", "Weights", choice=True),

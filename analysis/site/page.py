@@ -33,6 +33,18 @@ class SiteNumber:
 
 
 @dataclass(frozen=True)
+class SiteLimits:
+    """What rows a chart leaves out: those with more than a limit in a column; `steps` are (title, limit or None).
+
+    The first that leaves half of the rows is chosen at first.
+    """
+
+    key: str
+    title: str
+    steps: tuple[tuple[str, float | None], ...]
+
+
+@dataclass(frozen=True)
 class SiteChart:
     """A chart over the rows of a table; `choices` are (title, specification), of which one is shown at a time.
 
@@ -46,11 +58,19 @@ class SiteChart:
     table: SiteTable
     choices: tuple[tuple[str, dict[str, Any]], ...]
     filters: tuple[str, ...] = ()
+    limits: SiteLimits | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return what the page's script reads."""
         choices = [{"title": title, "specification": specification} for title, specification in self.choices]
-        return {"name": self.name, "table": self.table.name, "choices": choices, "filters": list(self.filters)}
+        limits = self.limits and {"key": self.limits.key, "title": self.limits.title, "steps": self.limits.steps}
+        return {
+            "name": self.name,
+            "table": self.table.name,
+            "choices": choices,
+            "filters": self.filters,
+            "limits": limits,
+        }
 
 
 @dataclass(frozen=True)

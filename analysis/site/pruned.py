@@ -1,7 +1,6 @@
 """The web page's tables of what was pruned and measured."""
 
-from analysis.comparison import DAMAGE_BOUND, DamageRow, Headroom, damage_rows, headroom
-from analysis.section import Answers
+from analysis.leaderboard import FamilyStanding, LeaderboardRow
 from analysis.sections.prediction.proxies import ProxyRow
 from analysis.site.links import linked_model
 from analysis.site.tables import Cell, Interval, SiteColumn, SiteTable, site_rows
@@ -9,68 +8,105 @@ from analysis.site.tables import Cell, Interval, SiteColumn, SiteTable, site_row
 NOT_PRUNED = "Nothing was pruned yet: run python run_pipeline.py --prune"
 
 
-def leaderboard_table(answers: Answers, pages: frozenset[str]) -> SiteTable:
-    rows = answers.derive(damage_rows)
-    found = sorted(headroom(rows), key=lambda row: (-(row.removed_fraction or 0.0), row.model_id, row.method))
-    sources = {row.model_id: row.source for row in rows}
+def leaderboard_table(rows: list[FamilyStanding]) -> SiteTable:
+    """Return the best method of each family and scope."""
     columns = (
-        SiteColumn("model", "Model", "link", choice=True),
-        SiteColumn("method", "Method", choice=True),
+        SiteColumn("family", "Family"),
         SiteColumn("scope", "Scope", choice=True),
-        SiteColumn("removed", "Can lose", "share", "of all prunable weights"),
-        SiteColumn("ratio", "Of its scope", "share", "greatest measured ratio within the bound"),
-        SiteColumn("damage", "Damage there", "times", "perplexity over dense"),
+        SiteColumn("method", "Best method", choice=True),
+        SiteColumn("ratio", "Asked share", "share", "of the scope"),
+        SiteColumn("damage", "Over dense", "times", "perplexity over the dense model's, with its 95 % interval"),
+        SiteColumn("random", "Random", "times", "the scope's random baseline where it removed as much"),
+        SiteColumn("n_random_clear", "Clearly better on", "count", "models on which it is clearly better than random"),
+        SiteColumn("trivial", "Trivial", "times", "the scope's trivial baseline where it removed as much"),
+        SiteColumn(
+            "n_trivial_clear", "Clearly better on", "count", "models on which it is clearly better than trivial"
+        ),
+        SiteColumn("budget", "Budget", "share", "what comparisons go by: the share removed"),
         SiteColumn("parameters_left", "Parameters left", "share"),
+        SiteColumn("n_models", "Models", "count"),
+        SiteColumn("n_methods", "Methods", "count", "to choose the best from"),
     )
     caption = (
-        f"The greatest measured ratio at which perplexity stays within {DAMAGE_BOUND:g} x of the dense model's, for each "
-        "model and method. An empty cell: not even the least measured ratio stays within."
+        "The best method of each family and scope at the measured ratio nearest to 50 %, against the random and the "
+        "trivial baseline of the scope. Of several models the median, and the widest interval. The best is chosen on "
+        "the windows that it is shown for: where methods are close, its number flatters it."
     )
-    cells = site_rows(_headroom_cells(row, sources[row.model_id], pages) for row in found)
+    cells = site_rows(_standing_cells(row) for row in rows)
     return SiteTable("leaderboard", "Leaderboard", caption, columns, cells, NOT_PRUNED)
 
 
-def _headroom_cells(row: Headroom, source: str, pages: frozenset[str]) -> tuple[Cell, ...]:
-    model = linked_model(source, row.model_id, pages)
-    return model, row.method, row.scope, row.removed_fraction, row.ratio, row.damage, row.parameters_left
+def _standing_cells(row: FamilyStanding) -> tuple[Cell, ...]:
+    return (
+        row.family_id,
+        row.scope,
+        row.method,
+        row.ratio,
+        Interval(row.damage, row.damage_low, row.damage_high),
+        row.random_damage,
+        row.n_random_clear,
+        row.trivial_damage,
+        row.n_trivial_clear,
+        row.budget,
+        row.parameters_left,
+        row.n_models,
+        row.n_methods,
+    )
 
 
-def experiments_table(rows: list[DamageRow], pages: frozenset[str]) -> SiteTable:
+def experiments_table(rows: list[LeaderboardRow], pages: frozenset[str]) -> SiteTable:
+    """Return every result beside its baselines."""
     columns = (
         SiteColumn("model", "Model", "link", choice=True),
         SiteColumn("method", "Method", choice=True),
         SiteColumn("scope", "Scope", choice=True),
-        SiteColumn("ratio", "Ratio", "share", "asked of the scope"),
-        SiteColumn("damage", "Damage", "times", "perplexity over dense, with its 95 % interval"),
+        SiteColumn("ratio", "Asked share", "share", "of the scope"),
+        SiteColumn("damage", "Over dense", "times", "perplexity over the dense model's, with its 95 % interval"),
+        SiteColumn("random", "Random", "times", "the scope's random baseline where it removed as much"),
+        SiteColumn("random_verdict", "Against random", choice=True),
+        SiteColumn("trivial", "Trivial", "times", "the scope's trivial baseline where it removed as much"),
+        SiteColumn("trivial_verdict", "Against trivial", choice=True),
         SiteColumn("removed", "Removed", "share", "of all prunable weights"),
         SiteColumn("parameters_left", "Parameters left", "share"),
         SiteColumn("bytes_left", "Bytes left", "share"),
         SiteColumn("latency_left", "Latency", "share", "of the dense model's"),
+        SiteColumn("flops_left", "FLOPs left", "share"),
         SiteColumn("n_windows", "Windows", "count", "of text that perplexity was measured on"),
         SiteColumn("n_seeds", "Seeds", "count"),
+        SiteColumn("family", "Family"),
     )
-    cells = site_rows(_damage_cells(row, pages) for row in rows)
-    caption = "Every model, method and ratio that was measured, relative to the dense model on the same windows."
+    cells = site_rows(_result_cells(row, pages) for row in rows)
+    caption = (
+        "Every model, method and ratio that was measured, relative to the dense model on the same windows, beside the "
+        "baselines of its scope where they removed as much."
+    )
     return SiteTable("experiments", "Experiments", caption, columns, cells, NOT_PRUNED, "csv_data/damage_curves.csv")
 
 
-def _damage_cells(row: DamageRow, pages: frozenset[str]) -> tuple[Cell, ...]:
+def _result_cells(row: LeaderboardRow, pages: frozenset[str]) -> tuple[Cell, ...]:
     return (
         linked_model(row.source, row.model_id, pages),
         row.method,
         row.scope,
         row.ratio,
         Interval(row.damage, row.damage_low, row.damage_high),
+        row.random_damage,
+        row.random_verdict,
+        row.trivial_damage,
+        row.trivial_verdict,
         row.removed_fraction,
         row.parameters_left,
         row.bytes_left,
         row.latency_left,
+        row.flops_left,
         row.n_windows,
         row.n_seeds,
+        row.family_id,
     )
 
 
 def proxies_table(rows: list[ProxyRow]) -> SiteTable:
+    """Return cheap scores against damage, those over all models first."""
     columns = (
         SiteColumn("target", "Part of a layer", choice=True),
         SiteColumn("proxy", "Cheap score", choice=True),
@@ -90,8 +126,10 @@ def proxies_table(rows: list[ProxyRow]) -> SiteTable:
             row.n_components,
             row.n_models,
         )
-        for row in rows
+        for row in sorted(rows, key=lambda row: row.model_id is not None)
     )
-    caption = "How well a score that costs no experiment ranks the damage of taking a part out: 1 perfectly, 0 not at all."
+    caption = (
+        "How well a score that costs no experiment ranks the damage of taking a part out: 1 perfectly, 0 not at all."
+    )
     missing = "Nothing was compared yet: run python run_pipeline.py --prune --analyses standard"
     return SiteTable("proxies", "What predicts damage", caption, columns, cells, missing, "csv_data/proxies.csv")

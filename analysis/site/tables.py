@@ -47,7 +47,7 @@ class SiteColumn:
 class SiteTable:
     """A table, its rows in the order in which they are shown first.
 
-    `numbers` is the file with the same numbers, relative to the report's root; `missing` is said where there are no rows.
+    `numbers` is the file with the same numbers, relative to the report's root; without rows `missing` is said.
     """
 
     name: str

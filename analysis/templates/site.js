@@ -1,7 +1,9 @@
 "use strict";
 
 // Everything that is shown goes through textContent: names come from outside.
-const PAGE_ROWS = 50;
+const PAGE_ROWS = 20;
+const LONG_TEXT = 40;
+const NARROW = 600;
 const MOST_CHOICES = 60;
 const OWN_FILE = /^[\w-]+(\/[\w-]+)*\.\w+$/;
 const NUMERIC = new Set(["count", "short", "share", "times", "decimal"]);
@@ -21,18 +23,21 @@ function element(tag, attributes = {}, ...children) {
 const plain = (cell) => (Array.isArray(cell) ? cell[0] : cell);
 
 function significant(number) {
-  if (Math.abs(number) >= 1e6) return number.toExponential(2);
   if (Math.abs(number) >= 1000) return Math.round(number).toLocaleString("en");
   return String(Number(number.toPrecision(3)));
 }
 
 function short(number) {
   for (const [size, unit] of [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "K"]])
-    if (Math.abs(number) >= size) return `${significant(number / size)} ${unit}`;
-  return significant(number);
+    if (Math.abs(number) >= size && Math.abs(number) < 1e15) return `${significant(number / size)} ${unit}`;
+  return Math.abs(number) < 1e15 ? significant(number) : number.toExponential(2);
 }
 
-const times = (number) => (number < 100 ? number.toFixed(2) : significant(number));
+function times(number) {
+  if (number < 100) return number.toFixed(2);
+  return number < 1e6 ? significant(number) : short(number);
+}
+
 const FORMATS = {
   count: (number) => number.toLocaleString("en"),
   short,
@@ -46,6 +51,7 @@ function cellOf(column, cell) {
   const numeric = NUMERIC.has(column.kind);
   const made = element("td", { class: numeric ? "number" : "text" });
   const value = plain(cell);
+  if (typeof value === "string" && value.length > LONG_TEXT) made.className += " long";
   if (value === null) {
     made.className += " none";
     made.textContent = "–";
@@ -191,7 +197,8 @@ function recordOf(table, row) {
   return record;
 }
 
-function looks() {
+function looks(width) {
+  const columns = width < NARROW ? 2 : 5;
   const style = getComputedStyle(document.documentElement);
   const of = (name) => style.getPropertyValue(`--${name}`).trim();
   const labels = { labelColor: of("quiet"), titleColor: of("quiet"), titleFontWeight: 500, labelFontSize: 12, titleFontSize: 12 };
@@ -201,7 +208,7 @@ function looks() {
     font,
     view: { stroke: null },
     axis: { ...labels, gridColor: of("line"), domainColor: of("line"), tickColor: of("line"), titlePadding: 10 },
-    legend: { ...labels, orient: "bottom", direction: "horizontal", symbolOpacity: 1, labelLimit: 180 },
+    legend: { ...labels, orient: "bottom", columns, symbolOpacity: 1, labelLimit: width / columns - 25 },
     range: { category: of("series").split(",").map((color) => color.trim()) },
   };
 }
@@ -227,7 +234,7 @@ function showTip(event, value) {
 function buildChart(place, chart) {
   const table = tables.get(chart.table);
   const records = table.rows.map((row) => recordOf(table, row));
-  const state = { choice: 0, chosen: new Map() };
+  const state = { choice: 0, chosen: new Map(), limit: null };
   const tools = element("div", { class: "tools" });
   if (chart.choices.length > 1) {
     const titles = chart.choices.map(({ title }, index) => [title, String(index)]);
@@ -243,6 +250,20 @@ function buildChart(place, chart) {
       draw();
     }));
   }
+  if (chart.limits) {
+    const { key, title, steps } = chart.limits;
+    const within = (limit) => records.filter((record) => limit === null || record[key] <= limit);
+    const first = Math.max(0, steps.findIndex(([, limit]) => 2 * within(limit).length >= records.length));
+    state.limit = steps[first][1];
+    const label = selectOf(title, steps.map(([text], index) => [text, String(index)]), null, (value) => {
+      state.limit = steps[Number(value)][1];
+      draw();
+    });
+    label.lastChild.value = String(first);
+    tools.append(label);
+  }
+  const count = element("span", { class: "count", role: "status" });
+  tools.append(count);
   const drawing = element("div", { class: "drawing", role: "img" });
   drawing.setAttribute("aria-label", place.dataset.alt);
   place.append(tools, element("div", { class: "canvas" }, drawing));
@@ -250,7 +271,9 @@ function buildChart(place, chart) {
   let waiting = Promise.resolve();
 
   async function redraw() {
-    const values = records.filter((record) => [...state.chosen].every(([key, value]) => record[key] === value));
+    const values = records.filter((record) => (state.limit === null || record[chart.limits.key] <= state.limit)
+      && [...state.chosen].every(([key, value]) => record[key] === value));
+    count.textContent = `${FORMATS.count(values.length)} of ${FORMATS.count(records.length)} marks`;
     const specification = { ...structuredClone(chart.choices[state.choice].specification), datasets: { rows: structuredClone(values) } };
     if (shown) shown.finalize();
     shown = await vegaEmbed(drawing, specification, {
@@ -259,7 +282,7 @@ function buildChart(place, chart) {
       ast: true,
       defaultStyle: false,
       renderer: "canvas",
-      config: looks(),
+      config: looks(drawing.clientWidth),
       tooltip: (_, event, __, value) => showTip(event, value),
     });
     drawing.dataset.points = String(values.length);
@@ -272,7 +295,6 @@ function buildChart(place, chart) {
   }
 
   redraws.push(draw);
-  return draw();
 }
 
 function dark() {
@@ -284,7 +306,7 @@ function themed() {
   const button = document.getElementById("theme");
   button.setAttribute("aria-pressed", String(dark()));
   button.textContent = dark() ? "Light" : "Dark";
-  for (const draw of redraws) draw();
+  return Promise.all(redraws.map((draw) => draw()));
 }
 
 document.getElementById("theme").addEventListener("click", () => {
@@ -294,6 +316,5 @@ document.getElementById("theme").addEventListener("click", () => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", themed);
 document.querySelectorAll("[data-table]").forEach((place) => buildTable(place, tables.get(place.dataset.table)));
 const charts = new Map(data.charts.map((chart) => [chart.name, chart]));
-const drawn = [...document.querySelectorAll("[data-chart]")].map((place) => buildChart(place, charts.get(place.dataset.chart)));
-themed();
-Promise.all(drawn).then(() => { document.documentElement.dataset.ready = "yes"; });
+document.querySelectorAll("[data-chart]").forEach((place) => buildChart(place, charts.get(place.dataset.chart)));
+themed().then(() => { document.documentElement.dataset.ready = "yes"; });
