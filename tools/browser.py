@@ -1,7 +1,7 @@
 """The browser that the web page is tested in: `python -m tools.browser` installs it where it may.
 
-Debian's and Ubuntu's package managers have it as `chromium`; only root may ask them. Elsewhere the tests that need it are
-skipped, but for continuous integration (CI=true), where a missing browser is an error.
+Debian's package manager has it as `chromium`; only root may ask for it. Elsewhere the tests that need it are skipped,
+but for continuous integration (CI=true), where a missing browser is an error.
 """
 
 import os

@@ -94,7 +94,7 @@ def _points(base: "altair.Chart", cost: Cost, x: "altair.X", y: "altair.Y") -> "
 
 @cache
 def map_specification(groups: tuple[str, ...]) -> Specification:
-    """Return the map of architectures, `groups` in the order of their colours; drag moves it, Alt and the wheel zoom."""
+    """Return the map of architectures, `groups` in the order of their colours; drag moves, Alt and wheel zoom."""
     import altair as alt
 
     chosen = alt.selection_point(name="chosen_task", fields=["group"], bind="legend")
