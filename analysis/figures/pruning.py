@@ -106,50 +106,6 @@ def draw_prunability(frame: Frame, title: str, best: Collection[tuple[str, str]]
     return figure
 
 
-def draw_pareto(frame: Frame, title: str) -> "Figure":
-    """Two scatters: damage against bytes and against latency, a point a model, method and ratio.
-
-    Columns method, ratio, damage, bytes_left, latency_left, on_bytes_front, on_latency_front.
-    """
-    methods = sorted(set(frame["method"]))
-    figure, axes = axes_grid(11, 5.2 + 0.06 * len(methods), 1, 2, sharey=True)
-    panels = (
-        ("bytes_left", "on_bytes_front", "bytes on disk / dense"),
-        ("latency_left", "on_latency_front", "latency / dense"),
-    )
-    for panel, (column, front, text) in zip(axes, panels, strict=True):
-        for index, method in enumerate(methods):
-            part = frame[frame["method"] == method]
-            panel.scatter(
-                part[column],
-                part["damage"].clip(upper=WORST_DAMAGE),
-                s=18 + 90 * part["ratio"],
-                color=COLORS[index % len(COLORS)],
-                marker=MARKERS[(index + index // len(COLORS)) % len(MARKERS)],
-                alpha=0.75,
-                linewidths=0,
-                label=label(method),
-            )
-        best = frame[frame[front]].sort_values([column, "damage"])
-        panel.plot(
-            best[column],
-            best["damage"].clip(upper=WORST_DAMAGE),
-            color="black",
-            linewidth=1,
-            drawstyle="steps-post",
-            label="Pareto front",
-        )
-        panel.set_yscale("log")
-        panel.set_xlabel(text)
-        multiples_on(panel.yaxis)
-        shares_on(panel.xaxis)
-    axes[0].set_ylabel("perplexity / dense")
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=4)
-    heading(figure, title)
-    return figure
-
-
 def draw_speed(frame: Frame, title: str) -> "Figure":
     """Scatter: latency against parameters, both over dense; the diagonal is where removal pays in full.
 

@@ -21,10 +21,10 @@ from analysis.sections.process.names import NAMES_SECTION
 from analysis.sections.prune.baselines import BASELINES_SECTION, HEADROOM_SECTION
 from analysis.sections.prune.damage import DAMAGE_SECTION
 from analysis.sections.prune.dense import DENSE_SECTION
+from analysis.sections.prune.pareto import PARETO_SECTION
 from analysis.sections.prune.promises import PROMISES_SECTION
 from analysis.sections.prune.samples import SAMPLES_SECTION
 from analysis.sections.prune.sanity import SANITY_SECTION
-from analysis.sections.prune.speed import PARETO_SECTION
 from analysis.sections.prune.standings import STANDINGS_SECTION
 from analysis.sections.prune.unfinished import UNFINISHED_SECTION
 from analysis.sections.redundancy.ablation import ABLATION_SECTION

@@ -4,7 +4,7 @@ from analysis.comparison import DAMAGE
 from analysis.document import Block, Column, Inline, Strong, Subheading, Table, paragraph
 from analysis.leaderboard import FamilyStanding, standings
 from analysis.losses import LOSSES
-from analysis.numbers import count_of, decimal, many, percent, times
+from analysis.numbers import decimal, many, percent, times
 from analysis.section import Answers, Section
 from analysis.sections.prune.damage import share_of
 from analysis.sections.prune.dense import MISSING
@@ -78,7 +78,7 @@ def times_with_interval(value: float, low: float | None, high: float | None) -> 
 def _baseline(damage: float | None, n_clear: int, n_models: int) -> str:
     if damage is None:
         return "nothing comparable"
-    return f"{times(damage)} ({n_clear} of {count_of(n_models, 'model')})"
+    return f"{times(damage)} ({n_clear} of {n_models})"
 
 
 def _standings(answers: Answers) -> tuple[Block, ...]:
