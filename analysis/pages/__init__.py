@@ -3,7 +3,8 @@
 A set of pages is its queries and a function from rows to pages. To add one, write `pages/NAME.py` and list it here.
 """
 
+from analysis.pages.tasks import TASK_PAGES
 from analysis.section import PageSet
 from pipeline.registry import Registry
 
-PAGES: Registry[PageSet] = Registry("page set", ())
+PAGES: Registry[PageSet] = Registry("page set", (TASK_PAGES,))
