@@ -8,13 +8,11 @@ from analysis.section import Section
 from analysis.sections.analyze.runs import RUNS_SECTION
 from analysis.sections.extract.architecture import KINDS_SECTION, SIZES_SECTION, STATISTICS_SECTION, TASKS_SECTION
 from analysis.sections.extract.catalog import OUTCOMES_SECTION, SOURCES_SECTION
-from analysis.sections.index.findings import (
-    FAILURES_SECTION,
-    FINDINGS_SECTION,
-    INDEX_FAMILIES_SECTION,
-    LEADERBOARD_SECTION,
-    LINKS_SECTION,
-)
+from analysis.sections.index.changes import CHANGES_SECTION, GROWTH_SECTION
+from analysis.sections.index.headlines import HEADLINES_SECTION
+from analysis.sections.index.lists import FAILURES_SECTION, INDEX_FAMILIES_SECTION, LINKS_SECTION
+from analysis.sections.index.newest import NEWEST_SECTION
+from analysis.sections.index.prunability import PRUNABILITY_SECTION
 from analysis.sections.prediction.proxies import PROXIES_SECTION
 from analysis.sections.process.families import FAMILIES_SECTION, REPRESENTATIVES_SECTION, TRAITS_SECTION
 from analysis.sections.process.names import NAMES_SECTION
@@ -36,10 +34,13 @@ from pipeline.registry import Registry
 SECTIONS: Registry[Section] = Registry(
     "report section",
     (
-        FINDINGS_SECTION,
-        LEADERBOARD_SECTION,
+        NEWEST_SECTION,
+        CHANGES_SECTION,
+        HEADLINES_SECTION,
+        PRUNABILITY_SECTION,
         INDEX_FAMILIES_SECTION,
         FAILURES_SECTION,
+        GROWTH_SECTION,
         LINKS_SECTION,
         SOURCES_SECTION,
         OUTCOMES_SECTION,
