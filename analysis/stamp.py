@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from analysis.numbers import count_of
 from analysis.section import Answers
 from analysis.sections.analyze.runs import RUNS
 from analysis.sections.extract.catalog import SOURCES, SourceRow
@@ -13,14 +12,18 @@ LOCAL_SOURCES = frozenset({"builtin", "reference", "directory"})
 
 
 def stamp_of(answers: Answers) -> str:
-    """Return the line under every title: failed sanity checks; source, revision and time of what was mined."""
+    """Return the line under every title: failed sanity checks, how complete the run is and its sources."""
     sources = answers[SOURCES]
-    newest = max(answers[RUNS], key=lambda row: row.run_id)
-    named = ", ".join(f"{row.source} ({count_of(row.n_models, 'model')})" for row in sources)
     reach = _reach(sources)
     loud = alarm(answers[CHECKS])
     reach = f"{loud} {reach}" if loud else reach
-    return f"{reach} Source: {named}. Newest run {newest.run_id}, started {newest.started_at:%Y-%m-%d %H:%M} UTC."
+    return f"{reach} Source: {', '.join(sorted(row.source for row in sources))}."
+
+
+def newest_run(answers: Answers) -> str:
+    """Return the sentence about the newest run; it stands where a new run changes the page in any case."""
+    newest = max(answers[RUNS], key=lambda row: row.run_id)
+    return f"Newest run {newest.run_id}, started {newest.started_at:%Y-%m-%d %H:%M} UTC."
 
 
 def _reach(sources: Iterable[SourceRow]) -> str:

@@ -12,13 +12,11 @@ from analysis.sections.extract.readings import CROSS_CHECKS_SECTION, SHAPE_TRACE
 from analysis.sections.extract.statistics import STATISTICS_SECTION
 from analysis.sections.extract.task_comparison import COMPARISON_SECTION
 from analysis.sections.extract.task_table import TASKS_SECTION
-from analysis.sections.index.findings import (
-    FAILURES_SECTION,
-    FINDINGS_SECTION,
-    INDEX_FAMILIES_SECTION,
-    LEADERBOARD_SECTION,
-    LINKS_SECTION,
-)
+from analysis.sections.index.changes import CHANGES_SECTION, GROWTH_SECTION
+from analysis.sections.index.headlines import HEADLINES_SECTION
+from analysis.sections.index.lists import FAILURES_SECTION, INDEX_FAMILIES_SECTION, LINKS_SECTION
+from analysis.sections.index.newest import NEWEST_SECTION
+from analysis.sections.index.prunability import PRUNABILITY_SECTION
 from analysis.sections.prediction.proxies import PROXIES_SECTION
 from analysis.sections.process.architecture_map import MAP_SECTION
 from analysis.sections.process.contradictions import CONTRADICTIONS_SECTION
@@ -45,10 +43,13 @@ from pipeline.registry import Registry
 SECTIONS: Registry[Section] = Registry(
     "report section",
     (
-        FINDINGS_SECTION,
-        LEADERBOARD_SECTION,
+        NEWEST_SECTION,
+        CHANGES_SECTION,
+        HEADLINES_SECTION,
+        PRUNABILITY_SECTION,
         INDEX_FAMILIES_SECTION,
         FAILURES_SECTION,
+        GROWTH_SECTION,
         LINKS_SECTION,
         SOURCES_SECTION,
         OUTCOMES_SECTION,
