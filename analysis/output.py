@@ -32,7 +32,7 @@ _OWN_FILE = re.compile(
 
 @dataclass(frozen=True)
 class Manifest:
-    """What was generated: hash by path, the hash of what it was made from ("" = not complete), and where that is from."""
+    """What was generated: hash by path, the hash of its input ("" = not complete), and what that is."""
 
     input_hash: str
     files: Mapping[str, str]

@@ -14,7 +14,7 @@ from pipeline.progress import PlainProgress, Progress
 from pipeline.settings import Settings, load_settings
 from store import Store
 from store.records import ExtractionRecord, RunRecord, SightingRecord
-from tests.analysis.synthetic import EXTRACT_RUN, fill_catalog
+from tests.analysis.synthetic import EXTRACT_RUN
 
 LATER = "20261108T080000.000000-eeeeee"
 PROGRESS = PlainProgress()
