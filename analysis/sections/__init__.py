@@ -25,6 +25,7 @@ from analysis.sections.prune.promises import PROMISES_SECTION
 from analysis.sections.prune.samples import SAMPLES_SECTION
 from analysis.sections.prune.sanity import SANITY_SECTION
 from analysis.sections.prune.speed import PARETO_SECTION
+from analysis.sections.prune.standings import STANDINGS_SECTION
 from analysis.sections.prune.unfinished import UNFINISHED_SECTION
 from analysis.sections.redundancy.ablation import ABLATION_SECTION
 from analysis.sections.redundancy.depth import DEPTH_SECTION
@@ -52,6 +53,7 @@ SECTIONS: Registry[Section] = Registry(
         REPRESENTATIVES_SECTION,
         NAMES_SECTION,
         SANITY_SECTION,
+        STANDINGS_SECTION,
         DENSE_SECTION,
         DAMAGE_SECTION,
         BASELINES_SECTION,
