@@ -7,7 +7,6 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from analysis.comparison import DAMAGE, DamageRow, damage_rows
@@ -17,9 +16,9 @@ from analysis.losses import LOSSES
 from analysis.markdown import Page, render_page
 from analysis.numbers import decimal, many, percent, times, with_interval
 from analysis.paths import file_name
-from analysis.section import QUERIES, Answers, Export
+from analysis.section import Answers, Export
 from analysis.sections.prune.dense import DENSE, DenseRow
-from store import Query
+from analysis.subjects import SUBJECTS, SubjectRow
 
 SHOWN_RESULTS = 200
 # Names that can be typed into a shell as they are; of others the card shows a placeholder.
@@ -43,23 +42,8 @@ _LIMITS = (
     "Perplexity on one held-out text says nothing about other languages, tasks, safety or bias.",
     "Weights that are set to zero leave a dense file as large and as slow as before.",
     "Latency was measured on one machine; it is a ratio to the dense model there and another one elsewhere.",
-    "No result includes training after pruning unless the method's name ends in healed.",
+    "Nothing was trained after pruning; a method that ends in healed fits a linear map to what it removed.",
 )
-
-
-@dataclass(frozen=True)
-class CardRow:
-    """A row of `cards.sql`."""
-
-    source: str
-    model_id: str
-    revision: str
-    license: str | None
-    task: str | None
-    library: str | None
-
-
-CARDS: Query[CardRow] = Query(QUERIES / "cards.sql", CardRow)
 
 
 def card_path(source: str, model_id: str) -> str:
@@ -74,12 +58,12 @@ def _files(answers: Answers) -> Mapping[str, bytes]:
     dense = {(row.source, row.model_id): row for row in answers[DENSE]}
     return {
         card_path(card.source, card.model_id): _card(card, dense[place], results[place]).encode()
-        for card in answers[CARDS]
+        for card in answers[SUBJECTS]
         if (place := (card.source, card.model_id)) in dense
     }
 
 
-def _card(card: CardRow, dense: DenseRow, results: Sequence[DamageRow]) -> str:
+def _card(card: SubjectRow, dense: DenseRow, results: Sequence[DamageRow]) -> str:
     shown = sorted(results, key=lambda row: (row.scope, row.ratio, row.damage, row.method))[:SHOWN_RESULTS]
     parts: tuple[tuple[str, tuple[Block, ...]], ...] = (
         ("The model before pruning", (Bullets(_facts(card, dense)),)),
@@ -92,7 +76,7 @@ def _card(card: CardRow, dense: DenseRow, results: Sequence[DamageRow]) -> str:
     return f"{front_matter(_metadata(card, dense, shown))}\n{page}"
 
 
-def _metadata(card: CardRow, dense: DenseRow, results: Sequence[DamageRow]) -> dict[str, Any]:
+def _metadata(card: SubjectRow, dense: DenseRow, results: Sequence[DamageRow]) -> dict[str, Any]:
     on_hub = card.source == "hub" and _REPOSITORY.fullmatch(card.model_id)
     metrics = [_metric("dense", 0.0, dense.perplexity)]
     metrics += [_metric(row.method, row.ratio, row.perplexity) for row in results]
@@ -102,7 +86,7 @@ def _metadata(card: CardRow, dense: DenseRow, results: Sequence[DamageRow]) -> d
         "metrics": [metric for metric in metrics if metric["value"] is not None],
     }
     return {
-        "library_name": card.library or "transformers",
+        "library_name": "transformers",
         "license": card.license,
         "base_model": card.model_id if on_hub else None,
         "tags": ["pruned", "arborist"],
@@ -116,7 +100,7 @@ def _metric(method: str, ratio: float, perplexity: float | None) -> dict[str, An
     return {"type": "perplexity", "name": name, "value": perplexity if known else None}
 
 
-def _facts(card: CardRow, dense: DenseRow) -> tuple[tuple[Inline, ...], ...]:
+def _facts(card: SubjectRow, dense: DenseRow) -> tuple[tuple[Inline, ...], ...]:
     perplexity = dense.perplexity
     shown = with_interval(perplexity, dense.perplexity_low, dense.perplexity_high) if perplexity else "not known"
     windows = f"{many(dense.n_windows)} windows" if dense.n_windows else "windows not known"
@@ -157,7 +141,7 @@ def _interval(row: DamageRow) -> str:
     return ", ".join("not known" if end is None else decimal(end) for end in (row.damage_low, row.damage_high))
 
 
-def _commands(card: CardRow, shown: Sequence[DamageRow]) -> tuple[Block, ...]:
+def _commands(card: SubjectRow, shown: Sequence[DamageRow]) -> tuple[Block, ...]:
     """Return the command for the least damage of each scope."""
     model = _typed(card.model_id if card.source in ("hub", "reference") else "", "MODEL")
     best: dict[str, DamageRow] = {}
@@ -180,4 +164,4 @@ def _typed(name: str, placeholder: str) -> str:
     return name if _TYPED.fullmatch(name) else placeholder
 
 
-CARDS_EXPORT = Export("cards", "Model cards", (CARDS, DENSE, DAMAGE, LOSSES), _files)
+CARDS_EXPORT = Export("cards", "Model cards", (SUBJECTS, DENSE, DAMAGE, LOSSES), _files)

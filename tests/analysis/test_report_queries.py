@@ -10,6 +10,8 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from analysis.comparison import DAMAGE
+from analysis.exports import EXPORTS
+from analysis.pages import PAGES
 from analysis.section import QUERIES, Answers
 from analysis.sections import SECTIONS
 from analysis.sections.extract.architecture import KINDS, STRUCTURES, TASKS
@@ -23,7 +25,8 @@ from tests.analysis.conftest import Built
 from tests.analysis.synthetic import METHODS, PRUNE_RUN, RATIOS, REFERENCES, damage_of
 from tests.analysis.synthetic_analyses import block_row, insert_analysis
 
-ALL_QUERIES = sorted({query for section in SECTIONS for query in section.queries}, key=lambda query: query.path.name)
+PLUG_INS = (*SECTIONS, *PAGES, *EXPORTS)
+ALL_QUERIES = sorted({query for each in PLUG_INS for query in each.queries}, key=lambda query: query.path.name)
 LATER_RUN = "20261102T100000.000000-dddddd"
 DUCKDB_TYPES = {
     int: {"BIGINT", "INTEGER"},
