@@ -10,7 +10,7 @@ from analysis.sections import SECTIONS
 from store.provenance import content_hash
 
 ROOT = Path(__file__).parent.parent
-ENDINGS = ("*.py", "*.sql", "*.j2", "*.css", "*.js")
+ENDINGS = ("*.py", "*.sql", "*.j2", "*.css", "*.js", "*.csv", "*.toml")
 PACKAGES = (ROOT / "analysis", ROOT / "pictures", ROOT / "uncertainty")
 
 

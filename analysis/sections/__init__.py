@@ -17,6 +17,8 @@ from analysis.sections.index.headlines import HEADLINES_SECTION
 from analysis.sections.index.lists import FAILURES_SECTION, INDEX_FAMILIES_SECTION, LINKS_SECTION
 from analysis.sections.index.newest import NEWEST_SECTION
 from analysis.sections.index.prunability import PRUNABILITY_SECTION
+from analysis.sections.prediction.damage_model import DAMAGE_MODEL_SECTION
+from analysis.sections.prediction.forecast import FORECAST_SECTION
 from analysis.sections.prediction.proxies import PROXIES_SECTION
 from analysis.sections.process.architecture_map import MAP_SECTION
 from analysis.sections.process.contradictions import CONTRADICTIONS_SECTION
@@ -77,6 +79,8 @@ SECTIONS: Registry[Section] = Registry(
         HEADROOM_SECTION,
         PARETO_SECTION,
         PROXIES_SECTION,
+        DAMAGE_MODEL_SECTION,
+        FORECAST_SECTION,
         ABLATION_SECTION,
         REPLACEMENT_SECTION,
         DEPTH_SECTION,
