@@ -2,36 +2,39 @@
 
 from collections.abc import Mapping
 
+from analysis.architecture_map import MAP, map_points
 from analysis.comparison import DAMAGE
-from analysis.document import Bullets, Inline, Strong
+from analysis.document import Bullets, Inline, Joined, Link, Strong
 from analysis.leaderboard import leaderboard_rows, standings
 from analysis.losses import LOSSES
 from analysis.numbers import many
+from analysis.prediction.judged import judged
 from analysis.section import Answers, Export
-from analysis.sections import SECTIONS
 from analysis.sections.extract.architecture import STRUCTURES
 from analysis.sections.extract.catalog import OUTCOMES
+from analysis.sections.index.headlines import HEADLINES_SECTION
+from analysis.sections.prediction.damage_model import QUERIES_USED
 from analysis.sections.prediction.proxies import PROXIES
 from analysis.sections.process.families import FAMILIES
 from analysis.sections.prune.unfinished import UNFINISHED
 from analysis.site.charts import COSTS, map_specification, pareto_specification
 from analysis.site.links import page_paths
 from analysis.site.mined import failures_table, families_table, groups_of, map_table, models_table
-from analysis.site.page import SiteChart, SiteContent, SiteLimits, SiteNumber, render_site
-from analysis.site.pruned import experiments_table, leaderboard_table, proxies_table
-from analysis.site.rows import SITE_MAP, SITE_MODELS
+from analysis.site.page import SiteChart, SiteContent, SiteLimits, SiteNumber, Span, render_site
+from analysis.site.pruned import experiments_table, leaderboard_table, prediction_table, proxies_table
+from analysis.site.rows import SITE_MODELS
 from analysis.site.tables import SiteTable
-from analysis.stamp import stamp_of
+from analysis.stamp import newest_run, stamp_of
 from analysis.subjects import SUBJECTS
 
 # How damaged a result may be to be shown: broken models would flatten the rest.
 LIMITS = (("up to 2 x dense", 2.0), ("up to 10 x dense", 10.0), ("all", None))
-FINDINGS = SECTIONS["findings"]
 
 
 def site_files(answers: Answers) -> Mapping[str, bytes]:
     """Return the page."""
-    content = SiteContent(stamp_of(answers), _numbers(answers), _findings(answers), _parts(answers), _files(answers))
+    stamp = f"{stamp_of(answers)} {newest_run(answers)}"
+    content = SiteContent(stamp, _numbers(answers), _findings(answers), _parts(answers), _files(answers))
     return {"site/index.html": render_site(content)}
 
 
@@ -46,14 +49,22 @@ def _numbers(answers: Answers) -> tuple[SiteNumber, ...]:
     return tuple(SiteNumber(many(number), what) for number, what in found)
 
 
-def _findings(answers: Answers) -> tuple[tuple[tuple[str, bool], ...], ...]:
-    """Return the sentences of the index."""
-    lists = [block for block in FINDINGS.render(answers) if isinstance(block, Bullets)]
+def _findings(answers: Answers) -> tuple[tuple[Span, ...], ...]:
+    """Return the sentences of the index; where their numbers are found again is quiet."""
+    lists = [block for block in HEADLINES_SECTION.render(answers) if isinstance(block, Bullets)]
     return tuple(tuple(_span(span) for span in item) for bullets in lists for item in bullets.items)
 
 
-def _span(span: Inline) -> tuple[str, bool]:
-    return (span, False) if isinstance(span, str) else (span.text, isinstance(span, Strong))
+def _span(span: Inline) -> Span:
+    match span:
+        case str():
+            return span, "plain"
+        case Strong(text) | Joined(strong=True, text=text):
+            return text, "strong"
+        case Joined(parts) if any(isinstance(part, Link) for part in parts):
+            return span.text, "quiet"
+        case _:
+            return span.text, "plain"
 
 
 def _parts(answers: Answers) -> tuple[SiteTable | SiteChart, ...]:
@@ -63,9 +74,10 @@ def _parts(answers: Answers) -> tuple[SiteTable | SiteChart, ...]:
         leaderboard_table(answers.derive(standings)),
         *([_pareto(experiments)] if experiments.rows else []),
         experiments,
-        *([_map(answers)] if answers[SITE_MAP] else []),
+        *([_map(answers)] if answers[MAP] else []),
         families_table(answers[FAMILIES], pages),
         models_table(answers[SITE_MODELS], pages),
+        prediction_table(answers.derive(judged).scores if answers[DAMAGE] else ()),
         proxies_table(answers[PROXIES]),
         failures_table(answers),
     )
@@ -88,17 +100,22 @@ def _map(answers: Answers) -> SiteChart:
         "Drag to move, turn the wheel with Alt to come closer, double-click to return; choose a task in the legend."
     )
     alt = "Map of architectures: structures placed by similarity, coloured by task"
-    table = map_table(answers)
+    table = map_table(answers.derive(map_points))
     choices = (("Map", map_specification(groups_of(table))),)
     return SiteChart("map", "Map of architectures", caption, alt, table, choices)
 
 
 def _files(answers: Answers) -> tuple[tuple[str, str], ...]:
-    found = [("The report", "README.md"), ("Models by outcome", "csv_data/extraction_outcomes.csv")]
+    """Return the tables to go on with and the report's pages."""
+    found = [("The report", "README.md")]
+    if answers[DAMAGE]:
+        found += [
+            (f"Every result as {kind}", f"exports/leaderboard.{kind.lower()}") for kind in ("CSV", "Parquet", "JSON")
+        ]
+        found += [("Predictions for unmeasured families", "reports/prediction.md")]
+    found += [("Models by outcome", "csv_data/extraction_outcomes.csv")]
     if answers[FAMILIES]:
         found.append(("Largest families", "csv_data/largest_families.csv"))
-    if answers[DAMAGE]:
-        found.append(("Damage of every experiment", "csv_data/damage_curves.csv"))
     if answers[PROXIES]:
         found.append(("Cheap scores against damage", "csv_data/proxies.csv"))
     return tuple(found)
@@ -109,7 +126,7 @@ SITE = Export(
     "Web page",
     (
         SITE_MODELS,
-        SITE_MAP,
+        MAP,
         STRUCTURES,
         SUBJECTS,
         DAMAGE,
@@ -118,7 +135,8 @@ SITE = Export(
         PROXIES,
         OUTCOMES,
         UNFINISHED,
-        *FINDINGS.queries,
+        *QUERIES_USED,
+        *HEADLINES_SECTION.queries,
     ),
     site_files,
 )

@@ -51,10 +51,9 @@ def _front(base: "altair.Chart", cost: Cost, x: "altair.X", y: "altair.Y") -> "a
     """Draw the steps between results that no other is below at the same cost or less."""
     import altair as alt
 
-    order = [alt.SortField(cost.key, "ascending"), alt.SortField("damage", "ascending")]
-    least = [alt.WindowFieldDef(op="min", field="damage", **{"as": "least"})]
+    order: list[alt.SortField | dict[str, str]] = [alt.SortField(key, "ascending") for key in (cost.key, "damage")]
     return (
-        base.transform_window(least, frame=[None, 0], ignorePeers=True, sort=order)
+        base.transform_window(least="min(damage)", frame=[None, 0], ignorePeers=True, sort=order)
         .transform_filter("datum.damage <= datum.least")
         .mark_line(interpolate="step-after", strokeWidth=2, strokeDash=[5, 4], color="#888888")
         .encode(x=x, y=y)
@@ -97,24 +96,30 @@ def map_specification(groups: tuple[str, ...]) -> Specification:
     """Return the map of architectures, `groups` in the order of their colours; drag moves, Alt and wheel zoom."""
     import altair as alt
 
+    bare = alt.Axis(labels=False, ticks=False, grid=False, domain=False)
+    base = alt.Chart(alt.NamedData(name="rows"), width="container", height=480).encode(
+        x=alt.X("x", type="quantitative", title=None, axis=bare).scale(zero=False, padding=12),
+        y=alt.Y("y", type="quantitative", title=None, axis=bare).scale(zero=False, padding=12),
+    )
+    return _plain(_structures(base, groups))
+
+
+def _structures(base: "altair.Chart", groups: tuple[str, ...]) -> "altair.Chart":
+    import altair as alt
+
     chosen = alt.selection_point(name="chosen_task", fields=["group"], bind="legend")
     # The wheel alone scrolls the page.
     zoom = alt.selection_interval(name="zoom", bind="scales", zoom="wheel![event.altKey]")
-    bare = alt.Axis(labels=False, ticks=False, grid=False, domain=False)
     fields = [
-        alt.Tooltip("example", type="nominal", title="For example"),
+        alt.Tooltip("model", type="nominal", title="For example"),
         alt.Tooltip("task", type="nominal", title="Task"),
         alt.Tooltip("family", type="nominal", title="Family"),
         alt.Tooltip("n_models", type="quantitative", title="Models", format=",d"),
-        alt.Tooltip("n_layers", type="quantitative", title="Layers", format=",d"),
         alt.Tooltip("n_parameters", type="quantitative", title="Parameters", format=".3~s"),
     ]
-    chart = (
-        alt.Chart(alt.NamedData(name="rows"), width="container", height=460, name="architecture_map")
-        .mark_point(filled=True)
+    return (
+        base.mark_point(filled=True)
         .encode(
-            x=alt.X("x", type="quantitative", title=None, axis=bare).scale(zero=False, padding=12),
-            y=alt.Y("y", type="quantitative", title=None, axis=bare).scale(zero=False, padding=12),
             size=alt.Size("n_models", type="quantitative", legend=None).scale(range=[35, 500]),
             color=alt.Color("group", type="nominal", title="Task").scale(domain=groups),
             shape=alt.Shape("group", type="nominal", title="Task").scale(domain=groups, range=SHAPES),
@@ -123,11 +128,11 @@ def map_specification(groups: tuple[str, ...]) -> Specification:
             tooltip=fields,
         )
         .add_params(chosen, zoom)
+        .properties(name="structures")
     )
-    return _plain(chart)
 
 
-def _plain(chart: "altair.Chart | altair.LayerChart") -> Specification:
+def _plain(chart: "altair.TopLevelMixin") -> Specification:
     """Return the specification without addresses and without the looks, which are the page's own."""
     found = chart.to_dict()
     return {key: value for key, value in found.items() if key not in ("$schema", "config")}

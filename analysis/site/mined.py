@@ -2,12 +2,13 @@
 
 from collections import Counter
 
+from analysis.architecture_map import MapPoint
 from analysis.section import Answers
 from analysis.sections.extract.catalog import OUTCOMES
 from analysis.sections.process.families import FamilyRow
 from analysis.sections.prune.unfinished import UNFINISHED
 from analysis.site.links import linked_model
-from analysis.site.rows import SITE_MAP, SiteMapRow, SiteModelRow
+from analysis.site.rows import SiteModelRow
 from analysis.site.tables import LONGEST_TEXT, Cell, SiteColumn, SiteTable, site_rows
 from pipeline.text import printable
 
@@ -16,22 +17,21 @@ SHOWN_TASKS = 6
 OTHER = "other tasks"
 
 
-def map_table(answers: Answers) -> SiteTable:
+def map_table(points: list[MapPoint]) -> SiteTable:
     """Return the points of the map, `group` the task or what the rare ones are called together."""
-    rows = answers[SITE_MAP]
     counts: Counter[str] = Counter()
-    for row in rows:
-        counts[row.task] += row.n_models
+    for point in points:
+        counts[point.task] += point.n_models
     shown = sorted(counts, key=lambda task: (-counts[task], task))[:SHOWN_TASKS]
-    ordered = sorted(rows, key=lambda row: shown.index(row.task) if row.task in shown else SHOWN_TASKS)
-    keys = ("group", "x", "y", "example", "task", "family", "n_models", "n_layers", "n_parameters")
+    ordered = sorted(points, key=lambda point: shown.index(point.task) if point.task in shown else SHOWN_TASKS)
+    keys = ("group", "x", "y", "model", "task", "family", "n_models", "n_parameters")
     columns = tuple(SiteColumn(key, key) for key in keys)
-    cells = site_rows((row.task if row.task in shown else OTHER, *_point_cells(row)) for row in ordered)
+    cells = site_rows((point.task if point.task in shown else OTHER, *_point_cells(point)) for point in ordered)
     return SiteTable("map", "Map", "", columns, cells, "")
 
 
-def _point_cells(row: SiteMapRow) -> tuple[Cell, ...]:
-    return row.x, row.y, row.example, row.task, row.family_id, row.n_models, row.n_layers, row.n_parameters
+def _point_cells(point: MapPoint) -> tuple[Cell, ...]:
+    return point.x, point.y, point.model_id, point.task, point.family or None, point.n_models, point.n_parameters
 
 
 def groups_of(table: SiteTable) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.markdown import TEMPLATES
 from analysis.site.tables import SiteTable
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 LONGEST_TEXT = 400
+Emphasis = Literal["plain", "strong", "quiet"]
+Span = tuple[str, Emphasis]
 # As JSON escapes: none of these can end a script, open a comment or end a line of JavaScript.
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
@@ -77,12 +79,12 @@ class SiteChart:
 class SiteContent:
     """What the page says, in order.
 
-    A finding is (text, emphasised) after (text, emphasised); `files` are (title, path relative to the report's root).
+    A finding is (text, emphasis) after (text, emphasis); `files` are (title, path relative to the report's root).
     """
 
     stamp: str
     numbers: tuple[SiteNumber, ...]
-    findings: tuple[tuple[tuple[str, bool], ...], ...]
+    findings: tuple[tuple[Span, ...], ...]
     parts: tuple[SiteTable | SiteChart, ...]
     files: tuple[tuple[str, str], ...]
 

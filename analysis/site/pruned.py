@@ -1,6 +1,9 @@
 """The web page's tables of what was pruned and measured."""
 
+from collections.abc import Sequence
+
 from analysis.leaderboard import FamilyStanding, LeaderboardRow
+from analysis.prediction.left_out import Score
 from analysis.sections.prediction.proxies import ProxyRow
 from analysis.site.links import linked_model
 from analysis.site.tables import Cell, Interval, SiteColumn, SiteTable, site_rows
@@ -17,11 +20,9 @@ def leaderboard_table(rows: list[FamilyStanding]) -> SiteTable:
         SiteColumn("ratio", "Asked share", "share", "of the scope"),
         SiteColumn("damage", "Over dense", "times", "perplexity over the dense model's, with its 95 % interval"),
         SiteColumn("random", "Random", "times", "the scope's random baseline where it removed as much"),
-        SiteColumn("n_random_clear", "Clearly better on", "count", "models on which it is clearly better than random"),
+        SiteColumn("n_random_clear", "Clear", "count", "models on which it is clearly better than random"),
         SiteColumn("trivial", "Trivial", "times", "the scope's trivial baseline where it removed as much"),
-        SiteColumn(
-            "n_trivial_clear", "Clearly better on", "count", "models on which it is clearly better than trivial"
-        ),
+        SiteColumn("n_trivial_clear", "Clear", "count", "models on which it is clearly better than trivial"),
         SiteColumn("budget", "Budget", "share", "what comparisons go by: the share removed"),
         SiteColumn("parameters_left", "Parameters left", "share"),
         SiteColumn("n_models", "Models", "count"),
@@ -80,7 +81,7 @@ def experiments_table(rows: list[LeaderboardRow], pages: frozenset[str]) -> Site
         "Every model, method and ratio that was measured, relative to the dense model on the same windows, beside the "
         "baselines of its scope where they removed as much."
     )
-    return SiteTable("experiments", "Experiments", caption, columns, cells, NOT_PRUNED, "csv_data/damage_curves.csv")
+    return SiteTable("experiments", "Experiments", caption, columns, cells, NOT_PRUNED, "exports/leaderboard.csv")
 
 
 def _result_cells(row: LeaderboardRow, pages: frozenset[str]) -> tuple[Cell, ...]:
@@ -133,3 +134,38 @@ def proxies_table(rows: list[ProxyRow]) -> SiteTable:
     )
     missing = "Nothing was compared yet: run python run_pipeline.py --prune --analyses standard"
     return SiteTable("proxies", "What predicts damage", caption, columns, cells, missing, "csv_data/proxies.csv")
+
+
+def prediction_table(scores: Sequence[Score]) -> SiteTable:
+    """Return the errors of predictors on families that they did not learn from."""
+    columns = (
+        SiteColumn("scope", "Scope", choice=True),
+        SiteColumn("predictor", "Predictor", choice=True),
+        SiteColumn("error", "Error", "decimal", "mean absolute error in ln(perplexity over dense), 95 % interval"),
+        SiteColumn("gain", "Gain over the method mean", "decimal", "how much smaller the error is, 95 % interval"),
+        SiteColumn("explained", "Squared error explained", "decimal", "against the method mean"),
+        SiteColumn("rho", "Rank correlation", "decimal"),
+        SiteColumn("n_families", "Families", "count"),
+        SiteColumn("n_numbers", "Numbers", "count"),
+    )
+    caption = (
+        "How far structure and cheap scores foretell the damage to a family that they did not learn from: each family "
+        "is left out once. Where the gain's interval holds 0, nothing was shown to beat the mean of the method."
+    )
+    missing = "No prediction: fewer measured families than leaving one out needs."
+    cells = site_rows(_score_cells(score) for score in scores)
+    return SiteTable("prediction", "Predicting damage", caption, columns, cells, missing)
+
+
+def _score_cells(score: Score) -> tuple[Cell, ...]:
+    compared = score.predictor != "method mean"
+    return (
+        score.scope or "all scopes",
+        score.predictor,
+        Interval(score.error, score.error_low, score.error_high),
+        Interval(score.gain, score.gain_low, score.gain_high) if compared else None,
+        score.explained if compared else None,
+        score.rho,
+        score.n_families,
+        score.n_numbers,
+    )

@@ -1,4 +1,4 @@
-"""Rows that only the web page asks for."""
+"""Rows that the web page alone asks for."""
 
 from dataclasses import dataclass
 
@@ -22,19 +22,4 @@ class SiteModelRow:
     family_id: str | None
 
 
-@dataclass(frozen=True)
-class SiteMapRow:
-    """A row of `site_map.sql`; `x` and `y` have no unit."""
-
-    x: float
-    y: float
-    example: str
-    task: str
-    family_id: str | None
-    n_models: int
-    n_layers: int | None
-    n_parameters: int | None
-
-
 SITE_MODELS: Query[SiteModelRow] = Query(QUERIES / "site_models.sql", SiteModelRow)
-SITE_MAP: Query[SiteMapRow] = Query(QUERIES / "site_map.sql", SiteMapRow)

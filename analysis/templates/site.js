@@ -43,7 +43,7 @@ const FORMATS = {
   short,
   share: (number) => `${(100 * number).toFixed(Math.abs(number) < 0.0995 ? 1 : 0)} %`,
   times: (number) => `${times(number)} x`,
-  decimal: (number) => number.toFixed(2),
+  decimal: (number) => (Math.round(100 * number) / 100 || 0).toFixed(2),  // no "-0.00"
 };
 const BOUNDS = { times, decimal: FORMATS.decimal };
 

@@ -155,6 +155,15 @@ def test_hovering_over_a_mark_shows_its_numbers(chart: str, said: set[str], open
     tip.wait_for(state="hidden", timeout=5_000)
 
 
+def test_the_wheel_over_the_map_scrolls_the_page(opened: Opened) -> None:
+    canvas = opened.page.locator("[data-chart=map] canvas")
+    canvas.scroll_into_view_if_needed()
+    before = opened.page.evaluate("scrollY")
+    canvas.hover()
+    opened.page.mouse.wheel(0, -300)
+    opened.page.wait_for_function("before => scrollY < before - 100", arg=before)
+
+
 def test_choices_change_what_a_chart_draws(opened: Opened, site_store: Store) -> None:
     rows = Answers(site_store).derive(leaderboard_rows)
     place = opened.page.locator("[data-chart=pareto]")

@@ -94,9 +94,8 @@ def test_what_the_page_leads_to_is_in_the_report(site_store: Store, monkeypatch:
     monkeypatch.setattr("analysis.build.render_png", lambda picture: b"")
     files = build_report(Answers(site_store), PlainProgress())
     reader = Reader(files["site/index.html"])
-    targets = [
-        attributes["href"] or "" for _, attributes in reader.tags if attributes.get("href", "").startswith("../")
-    ]
+    links = [attributes.get("href") or "" for _, attributes in reader.tags]
+    targets = [link for link in links if link.startswith("../")]
     cells = [cell for table in reader.data()["tables"] for row in table["rows"] for cell in row]
     targets += [f"../{cell[1]}" for cell in cells if isinstance(cell, list) and isinstance(cell[1], str)]
     assert len(targets) > 5
