@@ -95,9 +95,12 @@ def _pareto(experiments: SiteTable) -> SiteChart:
 
 
 def _map(answers: Answers) -> SiteChart:
+    shown, points = len(answers[MAP]), answers[MAP][0].n_points
+    capped = f" Shown are the {many(shown)} of {many(points)} that stand for most models." if shown < points else ""
     caption = (
         "A mark is a structure, larger with more models; near ones are alike and the axes have no unit. "
         "Drag to move, turn the wheel with Alt to come closer, double-click to return; choose a task in the legend."
+        + capped
     )
     alt = "Map of architectures: structures placed by similarity, coloured by task"
     table = map_table(answers.derive(map_points))

@@ -4,7 +4,7 @@
 const PAGE_ROWS = 20;
 const LONG_TEXT = 40;
 const NARROW = 600;
-const MOST_CHOICES = 60;
+const MOST_CHOICES = 200;
 const OWN_FILE = /^[\w-]+(\/[\w-]+)*\.\w+$/;
 const NUMERIC = new Set(["count", "short", "share", "times", "decimal"]);
 const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
