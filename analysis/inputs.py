@@ -10,6 +10,7 @@ from analysis.sections import SECTIONS
 from store.provenance import content_hash
 
 ROOT = Path(__file__).parent.parent
+ENDINGS = ("*.py", "*.sql", "*.j2", "*.css", "*.js", "*.csv", "*.toml")
 PACKAGES = (ROOT / "analysis", ROOT / "pictures", ROOT / "uncertainty")
 
 
@@ -24,6 +25,6 @@ def input_hash(answers: Answers) -> str:
 
 
 def _code() -> dict[str, str]:
-    found = (package.rglob(ending) for package in PACKAGES for ending in ("*.py", "*.sql", "*.j2", "*.csv", "*.toml"))
+    found = (package.rglob(ending) for package in PACKAGES for ending in ENDINGS)
     files = sorted(path for paths in found for path in paths)
     return {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in files}

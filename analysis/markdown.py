@@ -14,7 +14,9 @@ from analysis.document import (
     Bullets,
     Code,
     Inline,
+    Joined,
     Link,
+    Number,
     Paragraph,
     Picture,
     Statistics,
@@ -119,8 +121,22 @@ def _span(span: Inline, root: str) -> str:
             return f"[{escape(text)}]({root}{target})"
         case Code(text):
             return f"`{text}`"
+        case Number(text):
+            return escape(text)
+        case Joined(parts, strong):
+            written = "".join(_part(part, root) for part in parts)
+            return f"**{written}**" if strong else written
         case str():
             return escape(span)
+
+
+def _part(part: str | Number | Link, root: str) -> str:
+    """Return a part of a joined span with the spaces at its ends, which `escape` takes away."""
+    if not isinstance(part, str):
+        return _span(part, root)
+    inner = part.strip(" ")
+    before = len(part) - len(part.lstrip(" "))
+    return " " * before + escape(inner) + " " * (len(part) - before - len(inner))
 
 
 def _table(table: Table, root: str) -> str:

@@ -1,10 +1,11 @@
 """Numbers as people read them. The numbers themselves stay unrounded in the CSV files."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from pipeline.text import count_of, short_count
 
 __all__ = [
+    "FORMS",
     "count_of",
     "decimal",
     "many",
@@ -62,3 +63,41 @@ def range_of(numbers: Iterable[int]) -> str:
 def span(low: float, high: float) -> str:
     """Return "12" or "12 to 48", in short counts."""
     return short_count(low) if low == high else f"{short_count(low)} to {short_count(high)}"
+
+
+def exact_times(ratio: float) -> str:
+    """Return 1.0283 as "1.028 x"."""
+    return f"{ratio:.3f} x"
+
+
+def exact_percent(fraction: float) -> str:
+    """Return .2564 as "25.6 %"."""
+    return f"{100 * fraction:.1f} %"
+
+
+def correlation(rho: float) -> str:
+    """Return -.256 as "-0.26"."""
+    return f"{rho:.2f}"
+
+
+def plain(number: float) -> str:
+    """Return a setting as it was given, such as "0.85"."""
+    return f"{number:g}"
+
+
+def _many(number: float) -> str:
+    return many(int(number))
+
+
+# How the numbers of the index are written, by the name that stands beside each in csv_data/index_numbers.csv.
+FORMS: dict[str, Callable[[float], str]] = {
+    "many": _many,
+    "percent": percent,
+    "exact_percent": exact_percent,
+    "decimal": decimal,
+    "times": times,
+    "exact_times": exact_times,
+    "short_count": short_count,
+    "correlation": correlation,
+    "plain": plain,
+}

@@ -5,7 +5,8 @@ A set of pages is its queries and a function from rows to pages. To add one, wri
 
 from analysis.pages.methods import METHOD_PAGES
 from analysis.pages.models import MODEL_PAGES
+from analysis.pages.tasks import TASK_PAGES
 from analysis.section import PageSet
 from pipeline.registry import Registry
 
-PAGES: Registry[PageSet] = Registry("page set", (MODEL_PAGES, METHOD_PAGES))
+PAGES: Registry[PageSet] = Registry("page set", (TASK_PAGES, MODEL_PAGES, METHOD_PAGES))

@@ -25,9 +25,8 @@ from tests.analysis.conftest import Built
 from tests.analysis.synthetic import METHODS, PRUNE_RUN, RATIOS, REFERENCES, damage_of
 from tests.analysis.synthetic_analyses import block_row, insert_analysis
 
-ALL_QUERIES = sorted(
-    {query for plug_in in (*SECTIONS, *PAGES, *EXPORTS) for query in plug_in.queries}, key=lambda query: query.path.name
-)
+PLUG_INS = (*SECTIONS, *PAGES, *EXPORTS)
+ALL_QUERIES = sorted({query for plug_in in PLUG_INS for query in plug_in.queries}, key=lambda query: query.path.name)
 LATER_RUN = "20261102T100000.000000-dddddd"
 DUCKDB_TYPES = {
     int: {"BIGINT", "INTEGER"},

@@ -4,9 +4,10 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 
-from analysis.document import Block, Column, Picture, Statistics, Table, paragraph
+from analysis.document import Block, Picture
 from analysis.figures.architecture import draw_kind_heatmap, draw_kinds, draw_nesting, draw_sizes
-from analysis.numbers import count_of, decimal, many, percent, short_count
+from analysis.figures.tasks import draw_share_heatmap
+from analysis.numbers import count_of, many, percent, short_count
 from analysis.section import QUERIES, Answers, Section
 from analysis.sections.extract.catalog import MISSING
 from pictures.style import OTHER
@@ -14,8 +15,7 @@ from store import Query
 
 TOP_KINDS = 20
 TOP_TASKS = 8
-# A layer is common when at least half of the tasks use it.
-COMMON_SHARE = 0.5
+COMPARED_TASKS = 16
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,12 @@ class KindRow:
     kind: str
     n_models: int
     n_modules: int
-
-
-@dataclass(frozen=True)
-class BlockRow:
-    """A row of `blocks.sql`."""
-
-    block: str
-    n_structures: int
-    n_modules: int
+    mean_share: float
+    fewest: int
+    lower_quartile: float
+    median_modules: float
+    upper_quartile: float
+    most: int
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,10 @@ class TaskRow:
     median_parameters: float
     mean_depth: float
     median_depth: float
+    mean_layers: float
+    mean_modules: float
+    fewest_parameters: int
+    most_parameters: int
 
 
 @dataclass(frozen=True)
@@ -75,18 +76,24 @@ class KindShare:
     modules_per_model: float
 
 
+@dataclass(frozen=True)
+class KindInTask:
+    """A cell of the heatmap of shares: the mean over the task's models of the kind's share among leaf modules."""
+
+    kind: str
+    task: str
+    mean_share: float
+    n_models: int
+
+
 KINDS: Query[KindRow] = Query(QUERIES / "kinds.sql", KindRow)
-BLOCKS: Query[BlockRow] = Query(QUERIES / "blocks.sql", BlockRow)
 TASKS: Query[TaskRow] = Query(QUERIES / "tasks.sql", TaskRow)
 STRUCTURES: Query[StructureRow] = Query(QUERIES / "structures.sql", StructureRow)
 
 
 def top_kinds(rows: list[KindRow], tasks: list[TaskRow]) -> list[KindShare]:
     """Return the most frequent kinds by task; `tasks` come most frequent first and give the number of models."""
-    totals = Counter[str]()
-    for row in rows:
-        totals[row.kind] += row.n_modules
-    kinds = sorted(totals, key=lambda kind: (-totals[kind], kind))[:TOP_KINDS]
+    kinds = frequent_kinds(rows)
     shown = shown_tasks(tasks)
     models = Counter[str]()
     for task in tasks:
@@ -100,6 +107,25 @@ def top_kinds(rows: list[KindRow], tasks: list[TaskRow]) -> list[KindShare]:
         for kind in kinds
         for task in task_order(tasks)
         if modules[kind, task]
+    ]
+
+
+def frequent_kinds(rows: list[KindRow]) -> list[str]:
+    """Return the kinds with most modules in all tasks, most first."""
+    totals = Counter[str]()
+    for row in rows:
+        totals[row.kind] += row.n_modules
+    return sorted(totals, key=lambda kind: (-totals[kind], kind))[:TOP_KINDS]
+
+
+def kind_shares(rows: list[KindRow], tasks: list[TaskRow]) -> list[KindInTask]:
+    """Return the mean shares of the most frequent kinds in the tasks with most models."""
+    found = {(row.kind, row.task): row for row in rows}
+    return [
+        KindInTask(kind, task.task, row.mean_share, row.n_models)
+        for kind in frequent_kinds(rows)
+        for task in tasks[:COMPARED_TASKS]
+        if (row := found.get((kind, task.task)))
     ]
 
 
@@ -142,6 +168,23 @@ def _kinds(answers: Answers) -> tuple[Block, ...]:
             shares,
             partial(draw_kind_heatmap, title=_common_title(rows), tasks=task_order(tasks)),
         ),
+        _shares_picture(rows, tasks),
+    )
+
+
+def _shares_picture(rows: list[KindRow], tasks: list[TaskRow]) -> Picture:
+    compared = tasks[:COMPARED_TASKS]
+    cells = kind_shares(rows, tasks)
+    highest = max(cells, key=lambda cell: (cell.mean_share, cell.task))
+    title = f"{highest.kind} makes up {percent(highest.mean_share)} of a model's leaf modules in {highest.task}"
+    return Picture(
+        "kind_shares_by_task",
+        f"Heatmap of each kind's mean share among the leaf modules of a model, by task: {title}",
+        f"n = {count_of(sum(task.n_models for task in compared), 'model')} of the {count_of(len(compared), 'task')} "
+        "with most models; mean of the models' own shares, linear; an empty cell means that no model of the task has "
+        "the kind.",
+        cells,
+        partial(draw_share_heatmap, title=f"{title}, more than any other kind in any task"),
     )
 
 
@@ -173,76 +216,6 @@ def _sizes(answers: Answers) -> tuple[Block, ...]:
     )
 
 
-def _by_task(answers: Answers) -> tuple[Block, ...]:
-    columns = (
-        Column("Task"),
-        Column("Models", numeric=True),
-        Column("Distinct structures", numeric=True),
-        Column("Median layers", numeric=True),
-        Column("Median parameters", numeric=True),
-        Column("Mean nesting depth", numeric=True),
-        Column("Median nesting depth", numeric=True),
-    )
-    cells = (
-        (
-            row.task,
-            many(row.n_models),
-            many(row.n_structures),
-            decimal(row.median_layers),
-            short_count(row.median_parameters),
-            decimal(row.mean_depth),
-            decimal(row.median_depth),
-        )
-        for row in answers[TASKS]
-    )
-    return (Table(columns, tuple(cells)),)
-
-
-def _statistics(answers: Answers) -> tuple[Block, ...]:
-    kinds, blocks = answers[KINDS], answers[BLOCKS]
-    return (
-        paragraph("The earlier miner's statistics, on every module of every model, as plain text."),
-        Statistics("top_types", "Most frequent module kinds", ("kind", "modules", "models"), top_types(kinds)),
-        Statistics(
-            "common_layers", "Kinds that at least half of the tasks use", ("kind", "tasks"), common_layers(kinds)
-        ),
-        Statistics("unique_layers", "Kinds that one task alone uses", ("task", "kind", "models"), unique_layers(kinds)),
-        Statistics(
-            "top_blocks",
-            "Most frequent blocks",
-            ("block", "structures", "modules"),
-            tuple((row.block, many(row.n_structures), many(row.n_modules)) for row in blocks[:50]),
-        ),
-    )
-
-
-def top_types(rows: list[KindRow]) -> tuple[tuple[str, ...], ...]:
-    """Return (kind, modules, models), most modules first."""
-    modules, models = Counter[str](), Counter[str]()
-    for row in rows:
-        modules[row.kind] += row.n_modules
-        models[row.kind] += row.n_models
-    order = sorted(modules, key=lambda kind: (-modules[kind], kind))
-    return tuple((kind, many(modules[kind]), many(models[kind])) for kind in order)
-
-
-def common_layers(rows: list[KindRow]) -> tuple[tuple[str, ...], ...]:
-    """Return (kind, tasks) of the kinds that at least half of the tasks use."""
-    n_tasks = len({row.task for row in rows})
-    users = Counter(row.kind for row in rows)
-    order = sorted(users, key=lambda kind: (-users[kind], kind))
-    return tuple((kind, f"{users[kind]} of {n_tasks}") for kind in order if users[kind] >= COMMON_SHARE * n_tasks)
-
-
-def unique_layers(rows: list[KindRow]) -> tuple[tuple[str, ...], ...]:
-    """Return (task, kind, models) of the kinds that one task alone uses."""
-    users = Counter(row.kind for row in rows)
-    alone = (row for row in rows if users[row.kind] == 1)
-    return tuple(
-        (row.task, row.kind, many(row.n_models)) for row in sorted(alone, key=lambda row: (row.task, row.kind))
-    )
-
-
 def _common_title(rows: list[KindRow]) -> str:
     """Say which kinds all tasks share, in words short enough for a title."""
     n_tasks = len({row.task for row in rows})
@@ -259,5 +232,3 @@ def _common_title(rows: list[KindRow]) -> str:
 
 KINDS_SECTION = Section("kinds", "Module kinds", "reports/extract", (KINDS, TASKS), _kinds, MISSING)
 SIZES_SECTION = Section("sizes", "Sizes and depth", "reports/extract", (STRUCTURES, TASKS), _sizes, MISSING)
-TASKS_SECTION = Section("tasks", "Tasks", "reports/extract", (TASKS,), _by_task, MISSING)
-STATISTICS_SECTION = Section("statistics", "Statistics", "reports/extract", (KINDS, BLOCKS), _statistics, MISSING)

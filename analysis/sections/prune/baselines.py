@@ -2,11 +2,11 @@
 
 from statistics import median
 
-from analysis.baselines import BASELINES, Comparison, comparisons_of
+from analysis.baselines import BASELINES, Comparison, baselines_of, comparisons_of
 from analysis.budgets import TOLERANCE, budget_of
 from analysis.capped import capped
 from analysis.comparison import DAMAGE, DAMAGE_BOUND, DamageRow, damage_rows, headroom
-from analysis.document import Block, Column, Inline, Strong, Table, paragraph
+from analysis.document import Block, Bullets, Column, Inline, Strong, Table, paragraph
 from analysis.losses import LOSSES
 from analysis.numbers import count_of, decimal, percent, times
 from analysis.section import Answers, Section
@@ -88,7 +88,9 @@ def _baselines(answers: Answers) -> tuple[Block, ...]:
     scopes = {item.row.scope for item in comparisons}
     named = "; ".join(f"{scope}: {' and '.join(found.names)}" for scope, found in BASELINES.items() if scope in scopes)
     explained = paragraph(f"Baselines by scope, chance and the trivial choice: {named}.", *HOW)
-    return explained, *capped(Table(columns, tuple(_cells(item) for item in comparisons)), IN_FULL)
+    sentences = [item for item in comparisons if item.baseline == baselines_of(item.row)[-1]]
+    said = Bullets(tuple(baseline_sentences(sentences)))
+    return explained, said, *capped(Table(columns, tuple(_cells(item) for item in comparisons)), IN_FULL)
 
 
 def _cells(item: Comparison) -> tuple[Inline, ...]:

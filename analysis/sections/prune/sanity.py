@@ -14,7 +14,7 @@ _MEANINGS = {
     "text_apart": "no window is in calibration and evaluation text",
     "text_overlap": "runs of 8 tokens are in both texts no more often than in two independent draws",
 }
-# What the findings say of them, in this order.
+# What the first sentence says of them, in this order.
 _SHOWN = {
     "text_apart": "texts apart",
     "dense_again": "dense numbers found again",
@@ -83,7 +83,8 @@ def _sanity(answers: Answers) -> tuple[Block, ...]:
         for row in answers[CHECKS]
     )
     loud = alarm(answers[CHECKS])
-    return *([paragraph(Strong(loud))] if loud else []), Table(columns, cells)
+    said = [paragraph(*sentence) for sentence in sanity_sentence(answers[CHECKS])]
+    return *([paragraph(Strong(loud))] if loud else []), *said, Table(columns, cells)
 
 
 _NONE = ("No checks yet: run", Code("python run_pipeline.py --prune"))

@@ -1,0 +1,45 @@
+-- One row a pair of families with structures verified as similar: their most similar pair, and what only one of it has.
+-- The 100 most similar; n_pairs counts all.
+WITH members AS (
+    SELECT DISTINCT family.family_id, outcome.structure_id
+    FROM current_families AS family
+    JOIN newest_models USING (source, model_id)
+    JOIN current_extractions AS outcome USING (source, model_id, revision)
+    WHERE outcome.structure_id IS NOT NULL
+),
+verified AS (
+    SELECT * FROM similarities
+    WHERE method = 'weighted-jaccard' AND version = (SELECT max(version) FROM similarities WHERE method = 'weighted-jaccard')
+    QUALIFY row_number() OVER (PARTITION BY structure_a, structure_b ORDER BY run_id DESC) = 1
+),
+pairs AS (
+    SELECT
+        least(a.family_id, b.family_id) AS family_a,
+        greatest(a.family_id, b.family_id) AS family_b,
+        verified.similarity,
+        CASE WHEN a.family_id < b.family_id THEN verified.only_a ELSE verified.only_b END AS only_a,
+        CASE WHEN a.family_id < b.family_id THEN verified.only_b ELSE verified.only_a END AS only_b,
+        structure_a,
+        structure_b
+    FROM verified
+    JOIN members AS a ON a.structure_id = verified.structure_a
+    JOIN members AS b ON b.structure_id = verified.structure_b
+    WHERE a.family_id <> b.family_id
+),
+nearest AS (
+    SELECT *
+    FROM pairs
+    QUALIFY row_number() OVER (
+        PARTITION BY family_a, family_b ORDER BY similarity DESC, structure_a, structure_b
+    ) = 1
+)
+SELECT
+    family_a,
+    family_b,
+    similarity,
+    coalesce(only_a[:3], []) AS only_a,
+    coalesce(only_b[:3], []) AS only_b,
+    count(*) OVER () AS n_pairs
+FROM nearest
+ORDER BY similarity DESC, family_a, family_b
+LIMIT 100
