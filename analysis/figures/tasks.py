@@ -105,7 +105,10 @@ def _boxes(panel: "Axes", part: Frame) -> None:
 
 def _dots(panel: "Axes", frame: Frame, columns: Sequence[tuple[str, str]]) -> None:
     """Draw a row's values as dots on one line, the first filled and the second a hollow diamond."""
-    styles = ({"marker": "o", "color": COLORS[0]}, {"marker": "D", "color": COLORS[3], "markerfacecolor": "none"})
+    styles: tuple[dict[str, Any], ...] = (
+        {"marker": "o", "color": COLORS[0]},
+        {"marker": "D", "color": COLORS[3], "markerfacecolor": "none"},
+    )
     for (column, name), style in zip(columns, styles, strict=False):
         panel.plot(frame[column], range(len(frame)), linestyle="", markersize=6, label=name, **style)
     if len(columns) > 1:

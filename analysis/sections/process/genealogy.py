@@ -101,9 +101,8 @@ def _floor(rows: Sequence[FamilyDateRow]) -> str:
     oldest = sum(row.first_created < HUB_DATES_BEGIN for row in rows)
     if not oldest:
         return ""
-    return (
-        f" The Hub stores dates since 2 March 2022 and gives that day to older models: so {many(oldest)} families here."
-    )
+    here = count_of(oldest, "family")
+    return f" The Hub stores dates since 2 March 2022 and gives that day to older models: {here} here."
 
 
 def _lineage(rows: Sequence[LineageRow]) -> tuple[Block, ...]:
