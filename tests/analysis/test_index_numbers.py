@@ -26,7 +26,7 @@ from tests.analysis.conftest import Built
 
 PARSER = MarkdownIt("commonmark").enable("table")
 # A number with its sign and exponent; digits inside a word are none.
-TOKEN = re.compile(r"(?<![\w.,/-])-?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?(?![\w/-])")
+TOKEN = re.compile(r"(?<![\w.,/-])-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[+-]\d+)?(?![\w/-])")
 RUN_ID = re.compile(r"\d{8}T\d{6}\.\d{6}-[0-9a-f]{6}")
 NAMES = (
     "SELECT model_id FROM sightings UNION SELECT revision FROM sightings UNION SELECT task FROM sightings UNION "

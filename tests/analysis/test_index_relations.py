@@ -74,14 +74,18 @@ def test_headroom_is_the_greatest_ratio_within_the_bound(full: Built) -> None:
         shown = [row for row in number_rows(PRUNABILITY_SECTION.render(answers)) if row.query == "headroom_by_scope"]
     [row] = found
     assert (row.scope, row.method, row.ratio) == ("neuron", "mlp-random", 0.25)
-    assert row.damage == pytest.approx(1.0999) and row.damage < DAMAGE_BOUND
+    assert row.damage is not None and row.damage == pytest.approx(1.0999) and row.damage < DAMAGE_BOUND
     assert [one.text for one in shown] == ["25 %", "1.10 x"]
 
 
-def test_a_long_leaderboard_shows_the_first_of_each_scope() -> None:
-    row = BestRow(
-        "a", "hub", "m", None, "x", 0.5, 1.0, None, None, None, None, None, None, 1, 1, None, None, None, None
+def best_row() -> BestRow:
+    return BestRow(
+        "layer", "hub", "m", None, "x", 0.5, 1.0, None, None, None, None, None, None, 5, 1, None, None, None, None
     )
+
+
+def test_a_long_leaderboard_shows_the_first_of_each_scope() -> None:
+    row = best_row()
     rows = [replace(row, scope=scope, model_id=str(number)) for scope in "abc" for number in range(40)]
     shown = shown_rows(rows)
     assert [(one.scope, one.model_id) for one in shown] == [(scope, str(n)) for scope in "abc" for n in range(10)]
@@ -147,11 +151,11 @@ def test_joined_spans_keep_their_spaces_and_nothing_else() -> None:
 
 
 def test_a_number_says_how_it_is_found() -> None:
-    row = BestRow("weight", "hub", "a;b=c", None, "x", 0.5, 1.234, None, 3.0, *(None,) * 4, 5, 1, *(None,) * 4)
+    row = replace(best_row(), model_id="a;b=c", damage=1.234, damage_high=3.0)
     cited = Cited("best", ("scope", "model_id"))
     [listed] = number_rows([paragraph(cited.number(row, "damage", "times"))])
     assert (listed.text, listed.value, listed.query, listed.column) == ("1.23 x", 1.234, "best", "damage")
-    assert json.loads(listed.key) == {"scope": "weight", "model_id": "a;b=c"}
+    assert json.loads(listed.key) == {"scope": "layer", "model_id": "a;b=c"}
     assert cited.counted(row, "n_seeds", "family")[1] == " family"
     assert cited.interval(row, "damage_low", "damage_high", "plain") == ()
     assert cited.known(row, "budget", "plain", "none") == "none"

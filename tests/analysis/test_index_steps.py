@@ -146,11 +146,12 @@ def _held(store: Store, run_id: str) -> tuple[int, int, int | None, int]:
     wanted = (
         "SELECT count(DISTINCT (source, model_id)) FROM sightings WHERE run_id <= $run",
         "SELECT count(*) FROM extracted_structures WHERE run_id <= $run",
-        "SELECT count(DISTINCT family_id) FROM (FROM families WHERE run_id <= $run QUALIFY run_id = max(run_id) OVER ())",
+        "SELECT count(DISTINCT family_id) FROM families GROUP BY run_id HAVING run_id <= $run ORDER BY run_id DESC",
         "SELECT count(DISTINCT experiment_key) FROM experiments WHERE status = 'done' AND run_id <= $run",
     )
-    models, structures, families, experiments = (store.rows(sql, {"run": run_id})[0][0] for sql in wanted)
-    return models, structures, families or None, experiments
+    found = [store.rows(sql, {"run": run_id}) for sql in wanted]
+    models, structures, families, experiments = (rows[0][0] if rows else None for rows in found)
+    return models, structures, families, experiments
 
 
 def test_growth_needs_two_different_counts() -> None:
