@@ -150,8 +150,8 @@ def _held(store: Store, run_id: str) -> tuple[int, int, int | None, int]:
         "SELECT count(DISTINCT experiment_key) FROM experiments WHERE status = 'done' AND run_id <= $run",
     )
     found = [store.rows(sql, {"run": run_id}) for sql in wanted]
-    models, structures, families, experiments = (rows[0][0] if rows else None for rows in found)
-    return models, structures, families, experiments
+    models, structures, families, experiments = ([value for (value,) in rows] for rows in found)
+    return models[0], structures[0], (families or [None])[0], experiments[0]
 
 
 def test_growth_needs_two_different_counts() -> None:
