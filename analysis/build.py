@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from analysis.cited import NUMBERS_FILE, TRACE_HEADING, number_rows
+from analysis.cited import NUMBERS_FILE, TRACE_HEADING, cited_names, number_rows
 from analysis.document import Block, Code, Column, Link, Picture, Statistics, Table, paragraph
 from analysis.exports import EXPORTS
 from analysis.figures.render import render_png
@@ -117,18 +117,15 @@ def _trace(rendered: list[RenderedSection]) -> Table:
 
 def _index_trace(rendered: list[RenderedSection]) -> tuple[Block, ...]:
     """Return the queries that the index cites: where each is written, and how many of its numbers it gave."""
-    cited = Counter(row.query for row in number_rows(_blocks_of(item for item in rendered if _on_index(item))))
+    blocks = _blocks_of(item for item in rendered if item.section.report == "README")
+    counts = Counter(row.query for row in number_rows(blocks))
     columns = (Column("Query"), Column("Numbers of the index", numeric=True), Column("Written in"))
-    cells = tuple((name, many(count), _written_in(name)) for name, count in sorted(cited.items()))
+    cells = tuple((name, many(counts[name]), _written_in(name)) for name in sorted(cited_names(blocks)))
     how = paragraph(
         Code("python -m analysis query NAME"), "prints the rows of a query. Every number of the index:",
         Link(NUMBERS_FILE, NUMBERS_FILE),
     )  # fmt: skip
     return how, Table(columns, cells)
-
-
-def _on_index(item: RenderedSection) -> bool:
-    return item.section.report == "README"
 
 
 def _written_in(name: str) -> str | Link:

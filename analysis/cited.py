@@ -78,6 +78,15 @@ def number_rows(blocks: Iterable[Block]) -> list[NumberRow]:
     ]
 
 
+def cited_names(blocks: Iterable[Block]) -> set[str]:
+    """Return the names of the queries that blocks cite."""
+    parts = [part for block in blocks for part in _parts(spans_of(block))]
+    return {part.text for part in parts if isinstance(part, Link) and part.target == TRACE}
+
+
 def _numbers(spans: Sequence[Inline]) -> list[Number]:
-    parts = [part for span in spans for part in (span.parts if isinstance(span, Joined) else (span,))]
-    return [part for part in parts if isinstance(part, Number)]
+    return [part for part in _parts(spans) if isinstance(part, Number)]
+
+
+def _parts(spans: Sequence[Inline]) -> list[Inline]:
+    return [part for span in spans for part in (span.parts if isinstance(span, Joined) else (span,))]

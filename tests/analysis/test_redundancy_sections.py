@@ -77,16 +77,23 @@ def test_the_table_of_scores_is_sorted_within_its_part(full: Built) -> None:
         assert row[6] == next((name for name, holds in verdicts.items() if holds(rho)), "not shown")
 
 
-def test_the_index_names_the_best_score_of_each_part(full: Built) -> None:
-    index = full.text("README.md")
+def test_the_reports_name_the_best_score_of_each_part(full: Built) -> None:
     rhos = [rho for scores in synthetic.PROXIES.values() for rho in scores.values()]
     right = sum(rho > 0.25 for rho in rhos)
-    assert f"**Cheap scores predict damage better than chance in {right} of {len(rhos)} comparisons**" in index
+    page = full.text("reports/prediction.md")
+    assert f"**Cheap scores predict damage better than chance in {right} of {len(rhos)} comparisons**" in page
     best = (
         "Best for layer: bi 0.75 \\[0.50, 1.00\\]; mlp: weight norm 0.45 \\[0.20, 0.70\\]; head: head importance 0.80"
     )
-    assert best in index
-    assert "None for attention. Pointing the wrong way: effective rank for layer -0.50" in index
+    assert best in page
+    assert "None for attention. Pointing the wrong way: effective rank for layer -0.50" in page
+    wrong = sum(rho < -0.25 for rho in rhos)
+    index = full.text("README.md")
+    assert f"**{right} of {len(rhos)} cheap scores predict damage**" in index
+    assert (
+        f"), {wrong} point the wrong way. Best: head importance for head 0.80 \\[0.55, 1.00\\]; bi for layer" in index
+    )
+    assert "None for attention." in index
 
 
 def test_a_finding_of_nothing_is_said() -> None:

@@ -63,7 +63,8 @@ def _changes(answers: Answers) -> tuple[Block, ...]:
         (row.kind, _CITED_CHANGES.number(row, "n_changes", "many"), _firsts(row), row.run_id or "") for row in changed
     )
     table = (Table(columns, cells),) if changed else ()
-    return paragraph(*said, cites(_CITED_CHANGES)), *table
+    how = "Each line is about the newest run that changed it, against the one before; what found nothing new is no run."
+    return paragraph(how, *said, cites(_CITED_CHANGES)), *table
 
 
 def _firsts(row: ChangeRow) -> Inline:
