@@ -13,6 +13,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 _PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+_NEVER_OURS = ("html_block", "html_inline", "em_open", "s_open", "fence", "code_block", "blockquote_open", "hr",
+               "ordered_list_open")  # fmt: skip
+_COMMAND = re.compile("[A-Za-z0-9 .,/_-]+")
 _PIPE = re.compile(r"(?<!\\)(?:\\\\)*\|")
 # What readers of GitHub's markdown make links of in parsed text (GFM 6.9), and mentions.
 _BARE_LINK = re.compile(r"(?i)://|www\.|mailto:\S*@\w|@(?!\u2060)")
@@ -31,14 +34,21 @@ def problems(files: Mapping[str, bytes]) -> list[str]:
     return found
 
 
+def unseen(text: str) -> Iterator[str]:
+    """Find characters that steer a terminal, end a line or hide or reorder text."""
+    for character in {*text} - {"\n"}:
+        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or _HIDDEN.match(character):
+            yield f"the character {character!r}"
+
+
 def _markdown(text: str, path: str, files: Mapping[str, bytes]) -> Iterator[str]:
     if path.startswith("exports/cards/"):
         _, front, text = text.split("---\n", 2)
         yield from _front_matter(front)
     yield from _tables(text)
-    yield from _unseen(text.replace("\u2060", ""))
+    yield from unseen(text.replace("\u2060", ""))
     for token in _tokens(_PARSER.parse(text)):
-        if token.type in ("html_block", "html_inline", "s_open", "fence", "code_block", "blockquote_open", "hr"):
+        if token.type in _NEVER_OURS or (token.type == "code_inline" and not _COMMAND.fullmatch(token.content)):
             yield f"{token.type}: {token.content[:80]!r}"
         if token.type == "text" and _BARE_LINK.search(token.content):
             yield f"an address: {token.content[:80]!r}"
@@ -74,7 +84,7 @@ def _tokens(tokens: list[Token]) -> Iterator[Token]:
 
 
 def _csv(text: str, path: str, files: Mapping[str, bytes]) -> Iterator[str]:
-    yield from _unseen(text)
+    yield from unseen(text)
     rows = [*csv.reader(io.StringIO(text, newline=""))]
     if {len(row) for row in rows} - {len(rows[0])}:
         yield "rows of different lengths"
@@ -91,23 +101,16 @@ def _is_formula(cell: str) -> bool:
 
 
 def _statistics(text: str, path: str, files: Mapping[str, bytes]) -> Iterator[str]:
-    yield from _unseen(text)
+    yield from unseen(text)
     if any(line.startswith("::") for line in text.split("\n")):
         yield "a line that GitHub's log reader obeys"
 
 
 def _json(text: str, path: str, files: Mapping[str, bytes]) -> Iterator[str]:
     json.loads(text)
-    yield from _unseen(text)
+    yield from unseen(text)
     if "<" in text:
         yield "markup"
-
-
-def _unseen(text: str) -> Iterator[str]:
-    """Find characters that steer a terminal, end a line or hide or reorder text."""
-    for character in {*text} - {"\n"}:
-        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or _HIDDEN.match(character):
-            yield f"the character {character!r}"
 
 
 _CHECKS: Mapping[str, Callable[[str, str, Mapping[str, bytes]], Iterator[str]]] = {

@@ -1,6 +1,6 @@
 """Stores in which everything that comes from outside is hostile, and what hostile texts look like."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
@@ -35,8 +35,17 @@ _PIECES = (
     "&#124;",
     "\\|",
     "../../etc/passwd",
+    "`code`",
+    "***bold***",
+    "~~gone~~",
+    "1. one",
+    "- item",
+    "# heading",
+    "::warning::owned",
 )
-HOSTILE = st.lists(st.one_of(st.sampled_from(_PIECES), st.characters(codec="utf-8")), max_size=12).map("".join)
+HOSTILE = st.lists(
+    st.one_of(st.sampled_from(_PIECES), st.sampled_from(_PIECES), st.characters(codec="utf-8")), min_size=2, max_size=10
+).map("".join)
 
 # Columns whose text comes from outside. What selects rows by its meaning (dense, source, status) stays.
 FOREIGN = {
@@ -71,27 +80,29 @@ def fill_plain(store: Store) -> None:
 
 def outside_texts(store: Store) -> list[str]:
     """Return every distinct text of the foreign columns."""
-    found = {value for table, columns in FOREIGN.items() for column in columns for value in _values(store, table, column)}
+    found = {
+        value for table, columns in FOREIGN.items() for column in columns for value in _values(store, table, column)
+    }
     return sorted(found - {*_KEPT})
 
 
 def plant(store: Store, texts: Sequence[str]) -> int:
-    """Put a hostile text, one each, in place of the outside texts wherever they stand; return how many were used."""
-    replaced = dict(zip(outside_texts(store), texts, strict=False))
+    """Put a hostile text in place of each outside text wherever it stands; return how many texts were planted.
+
+    Where there are fewer than needed they come again, with a number.
+    """
+    olds = outside_texts(store)
+    planted = [f"{text}{turn or ''}" for turn in range(-(-len(olds) // len(texts))) for text in texts]
+    replaced = dict(zip(olds, planted, strict=False))
     store.connection.execute("CREATE OR REPLACE TEMP TABLE swap (old VARCHAR, new VARCHAR)")
     store.connection.executemany("INSERT INTO swap VALUES (?, ?)", [*replaced.items()])
     for table, columns in FOREIGN.items():
         for column in columns:
             store.connection.execute(f"UPDATE {table} SET {column} = swap.new FROM swap WHERE {column} = swap.old")
     for column in ("tags", "files"):
-        store.connection.execute(f"UPDATE sightings SET {column} = list_transform({column}, text -> text || $hostile)",
-                                 {"hostile": texts[0]})  # fmt: skip
+        added = f"UPDATE sightings SET {column} = list_transform({column}, lambda text: text || $hostile)"
+        store.connection.execute(added, {"hostile": texts[0]})
     return len(replaced)
-
-
-def chunks(texts: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    """Return the texts in equal parts; the last one may be short."""
-    return (texts[start : start + size] for start in range(0, len(texts), size))
 
 
 def _values(store: Store, table: str, column: str) -> set[str]:
