@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_TEXT = 300
-# Keeps @ from being read as a mention or an address; takes no room.
+# Keeps an @, a :// and a www. from being read as a mention or an address, also by a reader that looks for addresses in
+# the parsed text; takes no room.
 WORD_JOINER = "\u2060"
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
@@ -61,9 +62,9 @@ def escape(text: str) -> str:
     line = _SPECIAL.sub(lambda match: "\\" + match.group(), line)
     line = "".join(_ENTITIES.get(character, character) for character in line)
     line = _LEADING_NUMBER.sub(r"\1\\\2", _LEADING.sub(r"\1\\\2", line))
-    line = re.sub(r":(?=//)", r"\\:", line)
+    line = re.sub(r":(?=//)", rf"\\:{WORD_JOINER}", line)
     line = re.sub(r"(?i)\b(mailto|xmpp):", r"\1\\:", line)
-    line = re.sub(r"(?i)(www)\.", r"\1\\.", line)
+    line = re.sub(r"(?i)(www)\.", rf"\1{WORD_JOINER}\\.", line)
     return line.replace("@", "@" + WORD_JOINER).strip()
 
 

@@ -25,6 +25,7 @@ STORE = next((above / STORE for above in (Path.cwd(), *Path.cwd().parents) if (a
 if not STORE.is_file():
     raise FileNotFoundError(f"no store at {{STORE}}: set {variable}, or make one with `make run`")
 connection = duckdb.connect(str(STORE), read_only=True)
+plt.style.use("tableau-colorblind10")
 plt.rcParams["text.parse_math"] = False  # names come from outside: a dollar sign in one is no formula
 
 
@@ -36,6 +37,7 @@ if len(largest):
     figure, axes = plt.subplots(figsize=(8, 1 + 0.3 * len(largest)), layout="constrained")
     axes.barh(range(len(largest)), largest["n_models"], color="#0173b2")
     axes.set_yticks(range(len(largest)), [name[:30] for name in largest["family_id"]])
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("models")
     axes.set_title(f"The {len(largest)} largest of {len(families)} families", loc="left")"""
 _DRAW_DAMAGE = """if len(damage):
@@ -49,6 +51,8 @@ _DRAW_DAMAGE = """if len(damage):
             axes.plot(rows["ratio"], rows["damage"], marker="o", label=method[:30])
         axes.set_title(scope, loc="left")
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} x")
+        axes.yaxis.set_minor_formatter(lambda value, _: "")
         axes.set_xlabel("asked ratio, fraction")
         axes.legend(fontsize=8)
     panels[0][0].set_ylabel(f"perplexity over dense, median of {damage['model_id'].nunique()} models")"""
@@ -60,7 +64,8 @@ if len(pooled):
     axes.hlines(places, pooled["ci_low"], pooled["ci_high"], color="#0173b2")
     axes.axvline(0, color="#949494")
     axes.set_yticks(places, [f"{row.target}: {row.proxy}"[:40] for row in pooled.itertuples()])
-    axes.set_xlabel("Spearman correlation with the measured KL, with its 95 % interval")"""
+    axes.set_xlabel("Spearman correlation with the measured KL, with its 95 % interval")
+    axes.set_title(f"{pooled['n_models'].max()} models together", loc="left")"""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pytest
 from analysis.comparison import DAMAGE
 from analysis.notebook import NOTEBOOK, PARTS, STORE_VARIABLE, notebook_bytes
 from store import Store
-from tests.analysis.synthetic import fill_all
+from tests.analysis.synthetic import REFERENCES, fill_all
 
 SHOWN = """
 import json as json_module
@@ -56,9 +56,10 @@ def test_every_cell_runs_and_finds_the_numbers_of_the_report(checkout: Path) -> 
     with Store.open(checkout / "model_architecture" / "arborist.duckdb") as store:
         assert shown["damage"] == pytest.approx([row.damage for row in store.fetch(DAMAGE)])
     assert {name for name, count in shown["rows"].items() if count == 0} == set()
-    families, damage, _ = shown["pictures"]
+    families, damage, proxies = shown["pictures"]
     assert families == [f"The {min(20, shown['rows']['families'])} largest of {shown['rows']['families']} families"]
     assert damage == ["layer", "neuron", "weight"]
+    assert proxies == [f"{len(REFERENCES)} models together"]
 
 
 def test_a_store_elsewhere_is_named_by_the_variable_and_a_missing_one_is_said(checkout: Path, tmp_path: Path) -> None:
