@@ -43,7 +43,7 @@ def plan(store: Store, settings: Settings) -> StagePlan:
 def _write(answers: Answers, settings: Settings, progress: Progress, hashed: str) -> StageReport:
     from analysis.build import build_report
 
-    files = build_report(answers, progress)
+    files = build_report(answers, progress, settings.worker_count)
     changed = publish(settings.output_dir, files, hashed)
     if progress.verbose:
         for path in sorted(files):
