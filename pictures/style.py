@@ -68,9 +68,11 @@ def axes_grid(
     width: float, height: float, rows: int = 1, columns: int = 1, **share: Any
 ) -> "tuple[Figure, list[Axes]]":
     """Return an empty figure (inches) and its axes, row by row."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)  # who measures text needs a canvas; a figure without one makes another for each text
     grid = figure.subplots(rows, columns, squeeze=False, **share)
     return figure, [*grid.flat]
 
@@ -158,12 +160,10 @@ def _characters() -> frozenset[int]:
 
 
 def _pixels(figure: "Figure") -> "Image":
-    """Return a figure as an image: drawn once, where `savefig` draws, measures and compresses it once more."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    """Return a figure of `axes_grid` as an image: drawn once, where `savefig` would draw twice and compress between."""
     from PIL.Image import frombytes
 
-    figure.set_dpi(DPI)
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = figure.canvas
     canvas.draw()
     return frombytes("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
 
