@@ -10,7 +10,14 @@ from pipeline.errors import StageError
 # A child that starts must find enough to draw to be worth it.
 PICTURES_A_WORKER = 4
 LIMITS = Limits(memory_bytes=2 * 1024**3, seconds=180)
-PRELOAD = ("analysis.sections", "matplotlib.backends.backend_agg", "matplotlib.figure", "pandas", "seaborn", "PIL.Image")
+PRELOAD = (
+    "analysis.sections",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+    "pandas",
+    "seaborn",
+    "PIL.Image",
+)
 
 
 def render_png(picture: Picture) -> bytes:
