@@ -13,7 +13,7 @@ app = new_app("Stage 4: the report, from what the store holds.")
 
 
 @app.command()
-@with_settings("store", "output_dir", "append_timestamp", "notebook")
+@with_settings("store", "output_dir", "workers", "append_timestamp", "notebook")
 def run(settings: Settings, progress: Progress) -> None:
     """Write README.md, reports/, images/, csv_data/ and statistics_txt/ into the output folder."""
     from analysis import stage

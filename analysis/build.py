@@ -8,7 +8,7 @@ from typing import TypeVar
 from analysis.cited import NUMBERS_FILE, TRACE_HEADING, cited_names, number_rows
 from analysis.document import Block, Code, Column, Link, Picture, Statistics, Table, paragraph
 from analysis.exports import EXPORTS
-from analysis.figures.render import render_png
+from analysis.figures.render import render_pictures
 from analysis.links import only_existing
 from analysis.markdown import Page, render_page
 from analysis.numbers import many
@@ -41,8 +41,11 @@ class RenderedSection:
     blocks: tuple[Block, ...]
 
 
-def build_report(answers: Answers, progress: Progress) -> dict[str, bytes]:
-    """Return every file of the report by its path relative to the output folder."""
+def build_report(answers: Answers, progress: Progress, workers: int = 1) -> dict[str, bytes]:
+    """Return every file of the report by its path relative to the output folder.
+
+    Pictures are drawn by `workers` processes; the bytes do not depend on how many.
+    """
     rendered = [RenderedSection(section, _render(section, answers)) for section in SECTIONS]
     subjects = [page for page_set in PAGES for page in answers.derive(page_set.pages)]
     stamp = stamp_of(answers)
@@ -53,10 +56,10 @@ def build_report(answers: Answers, progress: Progress) -> dict[str, bytes]:
     blocks = [*_blocks_of(rendered), *(block for page in subjects for _, part in page.parts for block in part)]
     pictures = {picture.name: picture for picture in _of_kind(blocks, Picture)}
     with progress.track("pictures", len(pictures)) as track:
-        for name, picture in sorted(pictures.items()):
-            files[f"images/{name}.png"] = render_png(picture)
-            files[f"csv_data/{name}.csv"] = csv_text(picture.rows).encode()
+        for name, png in render_pictures(pictures, workers):
+            files[f"images/{name}.png"] = png
             track.advance(name)
+    files |= {f"csv_data/{name}.csv": csv_text(picture.rows).encode() for name, picture in pictures.items()}
     for statistics in _of_kind(blocks, Statistics):
         files[f"statistics_txt/{statistics.name}.txt"] = statistics_text(statistics).encode()
     for relation in DERIVED:

@@ -78,7 +78,7 @@ def _files(answers: Answers, settings: Settings, progress: Progress) -> dict[str
     from analysis.build import build_report
     from analysis.notebook import NOTEBOOK, notebook_bytes
 
-    files = build_report(answers, progress)
+    files = build_report(answers, progress, settings.worker_count)
     return {**files, NOTEBOOK: notebook_bytes()} if settings.notebook else files
 
 

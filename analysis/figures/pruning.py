@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from pictures.heatmaps import draw_cells
 from pictures.style import (
     COLORS,
     FACET_COLUMNS,
@@ -137,23 +138,18 @@ def draw_depth(frame: Frame, title: str) -> "Figure":
 
     Columns model_id, first_layer, n_layers, distance, relative_distance (0 = the row's least, 1 = its greatest).
     """
-    import seaborn
+    from matplotlib.colors import Normalize
 
     models = list(dict.fromkeys(frame["model_id"]))
     figure, axes = facets(len(models), 3.9, 3.5)
     for panel, model in zip(axes, models, strict=True):
         part = frame[frame["model_id"] == model]
-        colors = part.pivot_table(index="n_layers", columns="first_layer", values="relative_distance")
-        texts = part.pivot_table(index="n_layers", columns="first_layer", values="distance")
-        few = texts.shape[0] <= 12
-        seaborn.heatmap(
-            colors, ax=panel, cmap="cividis", vmin=0, vmax=1, cbar=False, linewidths=0.4,
-            annot=texts.map(lambda value: "" if value != value else f"{value:.2f}".lstrip("0")) if few else None,
-            fmt="", annot_kws={"fontsize": 8},
-        )  # fmt: skip
+        colors, numbers = (
+            part.pivot_table(index="n_layers", columns="first_layer", values=name)
+            for name in ("relative_distance", "distance")
+        )
+        draw_cells(panel, colors, Normalize(0, 1), numbers)
         panel.invert_yaxis()
-        panel.tick_params(axis="y", rotation=0)
-        panel.grid(False)
         panel.set(xlabel="first layer of the block", ylabel="layers in the block")
         panel.set_title(label(model))
     heading(figure, title)
