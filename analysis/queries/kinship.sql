@@ -12,19 +12,27 @@ verified AS (
     WHERE method = 'weighted-jaccard' AND version = (SELECT max(version) FROM similarities WHERE method = 'weighted-jaccard')
     QUALIFY row_number() OVER (PARTITION BY structure_a, structure_b ORDER BY run_id DESC) = 1
 ),
+first_placed AS MATERIALIZED (  -- one side at a time: both at once are joined with each other first
+    SELECT verified.*, members.family_id AS first_family
+    FROM verified
+    JOIN members ON members.structure_id = verified.structure_a
+),
+placed AS MATERIALIZED (
+    SELECT first_placed.*, members.family_id AS second_family
+    FROM first_placed
+    JOIN members ON members.structure_id = first_placed.structure_b
+),
 pairs AS (
     SELECT
-        least(a.family_id, b.family_id) AS family_a,
-        greatest(a.family_id, b.family_id) AS family_b,
-        verified.similarity,
-        CASE WHEN a.family_id < b.family_id THEN verified.only_a ELSE verified.only_b END AS only_a,
-        CASE WHEN a.family_id < b.family_id THEN verified.only_b ELSE verified.only_a END AS only_b,
+        least(first_family, second_family) AS family_a,
+        greatest(first_family, second_family) AS family_b,
+        similarity,
+        CASE WHEN first_family < second_family THEN only_a ELSE only_b END AS only_a,
+        CASE WHEN first_family < second_family THEN only_b ELSE only_a END AS only_b,
         structure_a,
         structure_b
-    FROM verified
-    JOIN members AS a ON a.structure_id = verified.structure_a
-    JOIN members AS b ON b.structure_id = verified.structure_b
-    WHERE a.family_id <> b.family_id
+    FROM placed
+    WHERE first_family <> second_family
 ),
 nearest AS (
     SELECT *

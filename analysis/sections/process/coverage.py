@@ -57,11 +57,11 @@ def _coverage(answers: Answers) -> tuple[Block, ...]:
 
 def _by_size(rows: Sequence[FamilyCoverageRow]) -> tuple[Block, ...]:
     whole = [row for row in rows if row.family_set == ALL]
-    half = next((row.k for row in whole if row.share_models >= 0.5), whole[-1].k)
+    half = next(row for row in whole if row.share_models >= 0.5 or row.k == row.n_families)
     reachable = [row.share_models for row in rows if row.family_set == WITH_WEIGHTS]
     title = (
-        f"{count_of(half, 'family')} of {many(whole[0].n_families)} hold half of the models; families whose "
-        f"representative has weights hold {percent(max(reachable, default=0.0))}"
+        f"{count_of(half.k, 'family')} of {many(half.n_families)} hold {percent(half.share_models)} of the models; "
+        f"those whose representative has weights hold {percent(max(reachable, default=0.0))}"
     )
     picture = Picture(
         "family_coverage",
