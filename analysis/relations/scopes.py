@@ -111,7 +111,8 @@ def best_rows(answers: Answers) -> list[BestRow]:
     families = {(row.source, row.model_id): row.family_id for row in answers[MEASURED_FAMILIES]}
     compared = _by_place(answers.derive(comparisons_of))
     found = [_best(row, families, compared[row.place]) for row in _winners(rows, headline_ratio(rows))]
-    return sorted(found, key=lambda row: (row.scope, row.damage, row.model_id, row.source))
+    # Nine digits: the last ones of a float differ between machines, and equals stand by name.
+    return sorted(found, key=lambda row: (row.scope, float(f"{row.damage:.9g}"), row.model_id, row.source))
 
 
 def scope_rows(answers: Answers) -> list[ScopeRow]:
