@@ -1,9 +1,9 @@
 """More measured models than the five committed ones: `python -m tools.train_variants [--folder F] [--limit N]`.
 
-Trains the models of `tools/variants.py` (25 minutes of one core), measures them with `run_pipeline.py`, and writes what
-the report reads of them into `analysis/measurements/`. The same command goes on where it was stopped: a model whose
-folder is there is not trained again, a finished experiment not repeated. Weights and store stay in the folder, which is
-not committed.
+Trains the models of `tools/variants.py`, measures them with `run_pipeline.py`, and writes what the report reads of them
+into `analysis/measurements/`; half an hour of one busy core. The same command goes on where it was stopped: a model
+whose folder is there is not trained again, a finished experiment not repeated. Weights and store stay in the folder,
+which is not committed.
 """
 
 import argparse

@@ -49,7 +49,4 @@ VARIANTS: tuple[Recipe, ...] = (
     _other("stablelm", 500, _grouped(4, 64, 96)),
     _other("starcoder2", 500, _grouped(8, 32, 128)),
     _other("falcon", 500, {"hidden_size": 48, "num_hidden_layers": 6, "num_attention_heads": 6}),
-    _resized("opt", 700, num_hidden_layers=6, hidden_size=32, word_embed_proj_dim=32, num_attention_heads=4),
-    _other("gemma2", 500, _grouped(6, 48, 96)),
-    _resized("gpt_neox", 300, num_hidden_layers=12, hidden_size=32, num_attention_heads=4),
 )

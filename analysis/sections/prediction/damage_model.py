@@ -19,6 +19,10 @@ from analysis.sections.prune.dense import MISSING
 
 FULL = "structure and scores"
 SHOWN_MODELS = 40
+CONFOUNDED = (
+    "Those are smaller and were trained for fewer steps than the reference models: part of what size seems to tell may "
+    "be training length."
+)
 ALL_SCOPES = "all"
 QUERIES_USED = (DAMAGE, MODEL_FEATURES, TYPE_FAMILIES, METHOD_VERSIONS)
 
@@ -85,7 +89,11 @@ def _gain(score: Score) -> str:
 
 
 def _damage_model(answers: Answers) -> tuple[Block, ...]:
-    found = answers.derive(judged)
+    return damage_blocks(answers.derive(judged))
+
+
+def damage_blocks(found: Judged) -> tuple[Block, ...]:
+    """Return the finding, its picture and numbers, and what was learned from."""
     blocks: list[Block] = [paragraph(*model_sentence(found))]
     if found.scores:
         blocks += [left_out_picture(found), *_explained(), error_table(found.scores)]
@@ -191,6 +199,8 @@ def _origins(found: Judged) -> Block:
     where = f"{found.provenance.date}, commit {found.provenance.commit}, weights not kept"
     spans = [f"Learned from {count_of(len(own), 'model')} of this store"]
     spans += [f"and {count_of(len(kept), 'model')} measured locally ({where})."] if kept else ["alone."]
+    if kept:
+        spans.append(CONFOUNDED)
     if found.refused:
         spans.append(f"Measurements kept with the code do not all count: {found.refused}.")
     return paragraph(*spans)

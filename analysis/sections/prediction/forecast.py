@@ -1,11 +1,13 @@
 """What to expect of families that nobody measured. Every number here is a prediction."""
 
+from collections.abc import Sequence
+
 from analysis.document import Block, Column, Strong, Table, paragraph
 from analysis.numbers import count_of, decimal, percent, short_count, times
 from analysis.prediction.forecasts import Forecast, Guess, forecasts, guesses, unmeasured
 from analysis.prediction.judged import Judged, judged, types_of
 from analysis.prediction.left_out import LEAST_FAMILIES
-from analysis.prediction.models import MODEL_FEATURES
+from analysis.prediction.models import MODEL_FEATURES, ModelRow
 from analysis.section import Answers, Section
 from analysis.sections.prediction.damage_model import QUERIES_USED
 from analysis.sections.prune.dense import MISSING
@@ -15,10 +17,16 @@ SHOWN_FAMILIES = 25
 
 def _forecast(answers: Answers) -> tuple[Block, ...]:
     found, types = answers.derive(judged), types_of(answers)
+    return forecast_blocks(
+        found, unmeasured(answers[MODEL_FEATURES], {one.family for one in found.observed}, types), types
+    )
+
+
+def forecast_blocks(found: Judged, asked: Sequence[ModelRow], types: dict[str, str]) -> tuple[Block, ...]:
+    """Return what is expected of the models that are asked for, each the first choice of its family."""
     guessed = guesses(found.left_out, found.scores)
     if not guessed:
         return (paragraph(f"No prediction: fewer than {LEAST_FAMILIES} measured families."),)
-    asked = unmeasured(answers[MODEL_FEATURES], {one.family for one in found.observed}, types)
     shown = forecasts(found.observed, guessed, asked[:SHOWN_FAMILIES], types)
     return (*_introduced(guessed, len(asked)), guess_table(found, guessed), *_family_table(guessed, shown, len(asked)))
 
