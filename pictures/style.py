@@ -160,10 +160,12 @@ def _characters() -> frozenset[int]:
 
 
 def _pixels(figure: "Figure") -> "Image":
-    """Return a figure of `axes_grid` as an image: drawn once, where `savefig` would draw twice and compress between."""
+    """Return a figure as an image: drawn once, where `savefig` would draw twice and compress between."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL.Image import frombytes
 
-    canvas: Any = figure.canvas
+    figure.set_dpi(DPI)
+    canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return frombytes("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
 
