@@ -34,7 +34,7 @@ def spreadsheet_safe(text: str, limit: int = 1000) -> str:
     """
     line = printable(text.encode("utf-8", "backslashreplace").decode("utf-8"), limit)
     line = _FORMULA_BEHIND_SEMICOLON.sub(r"\1'", line)
-    return "'" + line if line.lstrip().startswith(_FORMULA_STARTS) else line
+    return "'" + line if line.lstrip().lstrip('" ').startswith(_FORMULA_STARTS) else line
 
 
 def count_of(number: int, noun: str) -> str:
