@@ -26,6 +26,7 @@ from analysis.sections.prune.promises import PROMISES_SECTION
 from analysis.sections.prune.samples import SAMPLES_SECTION
 from analysis.sections.prune.sanity import SANITY_SECTION
 from analysis.sections.prune.standings import STANDINGS_SECTION
+from analysis.sections.prune.subjects import SUBJECTS_SECTION
 from analysis.sections.prune.unfinished import UNFINISHED_SECTION
 from analysis.sections.redundancy.ablation import ABLATION_SECTION
 from analysis.sections.redundancy.depth import DEPTH_SECTION
@@ -56,6 +57,7 @@ SECTIONS: Registry[Section] = Registry(
         NAMES_SECTION,
         SANITY_SECTION,
         STANDINGS_SECTION,
+        SUBJECTS_SECTION,
         DENSE_SECTION,
         DAMAGE_SECTION,
         BASELINES_SECTION,
