@@ -13,33 +13,15 @@ from analysis.figures.pruning import WORST_DAMAGE
 from analysis.losses import LOSSES
 from analysis.numbers import count_of, many, percent, range_of, times, times_with_interval
 from analysis.pages.failures import FAILURES, FailureRow, failures_table
-from analysis.pages.models import listed_subjects
 from analysis.paths import method_page, model_page
-from analysis.section import QUERIES, Answers, PageSet, SubjectPage
+from analysis.section import Answers, PageSet, SubjectPage
 from analysis.sections.prune.baselines import baseline_sentences
 from analysis.sections.prune.damage import SHOWN_MODELS, share_of, which_models
-from analysis.subjects import SUBJECTS
+from analysis.subjects import METHODS, SUBJECTS, MethodRow, listed_subjects
 from pictures.heatmaps import draw_layer_heatmaps
-from store import Query
 
 MOST_PICTURES = 30
 LISTED = 150
-
-
-@dataclass(frozen=True)
-class MethodRow:
-    """A row of `methods.sql`. `calibrated`: it looks at text; `random`: its seed matters."""
-
-    method: str
-    version: int
-    scope: str
-    origin: str | None
-    calibrated: bool
-    random: bool | None
-    n_models: int
-    n_done: int
-    n_refused: int
-    n_failed: int
 
 
 @dataclass(frozen=True)
@@ -50,9 +32,6 @@ class MethodCell:
     row: str
     column: str
     value: float
-
-
-METHODS: Query[MethodRow] = Query(QUERIES / "methods.sql", MethodRow)
 
 
 def _pages(answers: Answers) -> tuple[SubjectPage, ...]:

@@ -16,9 +16,8 @@ from analysis.section import Answers, PageSet, SubjectPage
 from analysis.sections.prune.dense import DENSE, DenseRow, dense_table
 from analysis.sections.prune.samples import SAMPLES, SampleRow, side_by_side
 from analysis.sections.redundancy.depth import DEPTH, DepthRow, blocks_table, depth_sentence
-from analysis.subjects import SUBJECTS, SubjectRow
+from analysis.subjects import SUBJECTS, SubjectRow, listed_subjects
 
-MOST_PAGES = 200
 MOST_PICTURES = 30
 UNKNOWN = "not stated"
 Key = tuple[str, str]
@@ -31,15 +30,6 @@ _RESULTS = (
     "Over dense is paired on the same windows. Random and trivial are the baselines that removed as much, "
     "by the budget; FLOPs and latency are shares of the dense model's."
 )
-
-
-def listed_subjects(answers: Answers) -> list[SubjectRow]:
-    """Return the models that have a page: the first 200, those with damage before others, by source and name."""
-    pruned = {(row.source, row.model_id) for row in answers[DAMAGE]}
-    ordered = sorted(
-        answers[SUBJECTS], key=lambda row: ((row.source, row.model_id) not in pruned, row.source, row.model_id)
-    )
-    return ordered[:MOST_PAGES]
 
 
 def _pages(answers: Answers) -> tuple[SubjectPage, ...]:

@@ -34,6 +34,7 @@ from analysis.sections.prune.promises import PROMISES_SECTION
 from analysis.sections.prune.samples import SAMPLES_SECTION
 from analysis.sections.prune.sanity import SANITY_SECTION
 from analysis.sections.prune.standings import STANDINGS_SECTION
+from analysis.sections.prune.subjects import SUBJECTS_SECTION
 from analysis.sections.prune.unfinished import UNFINISHED_SECTION
 from analysis.sections.redundancy.ablation import ABLATION_SECTION
 from analysis.sections.redundancy.depth import DEPTH_SECTION
@@ -74,6 +75,7 @@ SECTIONS: Registry[Section] = Registry(
         CONTRADICTIONS_SECTION,
         SANITY_SECTION,
         STANDINGS_SECTION,
+        SUBJECTS_SECTION,
         DENSE_SECTION,
         DAMAGE_SECTION,
         BASELINES_SECTION,

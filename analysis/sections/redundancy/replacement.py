@@ -94,7 +94,7 @@ def _replacement(answers: Answers) -> tuple[Block, ...]:
         "on the same windows; swapping counts as supported when that holds for more than half of the pairs. No "
         "interval: pairs of one model share layers and are not independent."
     )
-    blocks: list[Block] = [explained, *_pictures(rows)]
+    blocks: list[Block] = [explained, *_pictures(rows), *_difference_pictures(rows)]
     return (*blocks, Bullets(tuple(_sentences(swaps))), _table(swaps)) if swaps else tuple(blocks)
 
 
@@ -154,6 +154,39 @@ def _picture(rows: list[ReplacementRow], caption: str, limits: tuple[float, floa
     )  # fmt: skip
     alt = f"Heatmaps, layer replaced by layer copied, a panel a model: {title}"
     return Picture(f"replacement_{target}", alt, caption, _cells(rows), draw)
+
+
+def _difference_pictures(rows: list[ReplacementRow]) -> list[Picture]:
+    """Return the damage of a copy minus that of nothing, a picture a part that has both."""
+    models = sorted({row.model_id for row in rows})
+    shown = [row for row in rows if row.model_id in models[:SHOWN_MODELS] and row.difference is not None]
+    return [
+        _difference_picture([row for row in shown if row.target == target], which_models(models))
+        for target in DRAWN
+        if any(row.target == target for row in shown)
+    ]
+
+
+def _difference_picture(rows: list[ReplacementRow], which: str) -> Picture:
+    cells = [
+        ReplacementCell(row.model_id, row.target, row.layer, row.other_layer, row.difference)
+        for row in rows
+        if row.difference is not None
+    ]
+    target, better = rows[0].target, sum(cell.value < 0 for cell in cells)
+    reach = max(abs(cell.value) for cell in cells)
+    title = f"Copy minus nothing, {target}: below 0, where the copy is better, in {better} of {len(cells)} pairs"
+    caption = (
+        "KL of the copy minus KL with the part zeroed, nats per token, on the same windows; middle of the colours: 0; "
+        f"logarithmic beyond {LINEAR_UP_TO:g} on both sides; {which}"
+        f"n = {range_of([row.n_windows for row in rows if row.n_windows] or [0])} windows a cell; no interval."
+    )
+    draw = partial(
+        draw_layer_heatmaps, title=title, value_label="KL of the copy minus nothing, nats", row_label="layer replaced",
+        column_label="layer copied", limits=(-reach, reach), logarithmic=True,
+    )  # fmt: skip
+    alt = f"Heatmaps, layer replaced by layer copied, a panel a model. {title}"
+    return Picture(f"copy_minus_nothing_{target}", alt, caption, cells, draw)
 
 
 def _title(target: str, swaps: list[Swaps]) -> str:
