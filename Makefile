@@ -1,6 +1,7 @@
 # make run    install what running needs, run it all      make run ARGS="--source builtin --limit 20"
 # make test   install tools and extras too, run the tests make test ARGS="-k perplexity"
 # make check  format, lint, types, import contracts, tests: what CI runs
+# make browser  install the Chromium that the web page is tested in, where that is allowed; make test does so, too
 # make table  prune, save and reload every method on every architecture: docs/METHOD_TABLE.md; three minutes
 # make lock   write both lock files and environment.yml anew after a change of versions in pyproject.toml
 
@@ -11,13 +12,16 @@ CODE := hub pipeline uncertainty pictures store model_extract data_processing pr
 INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
 
-.PHONY: run test check format lint types contracts table lock
+.PHONY: run test browser check format lint types contracts table lock
 
 run: $(INSTALLED)
 	$(BIN)/python run_pipeline.py --all $(ARGS)
 
-test: $(TOOLS)
+test: $(TOOLS) browser
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+browser: $(TOOLS)
+	$(BIN)/python -m tools.browser
 
 check: format lint types contracts test
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 from statistics import median
+from typing import Protocol
 
 from analysis.budgets import comparable
 from analysis.losses import LOSSES, Losses, Place, Relative
@@ -17,6 +18,13 @@ from store import Query
 DAMAGE_BOUND = 1.1
 # The ratio at which methods are set side by side, when it was measured.
 HEADLINE_RATIO = 0.5
+
+
+class Asked(Protocol):
+    """A result at a ratio that was asked for."""
+
+    @property
+    def ratio(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,8 @@ class DamageRow:
     n_latency: int | None
     removed_share: float | None = None
     removed_as: str | None = None
+    flops_left: float | None = None
+    energy_estimate_left: float | None = None
 
     @property
     def place(self) -> Place:
@@ -146,7 +156,7 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[bool]:
     ]
 
 
-def headline_ratio(rows: list[DamageRow]) -> float:
+def headline_ratio(rows: Iterable[Asked]) -> float:
     """Return the measured ratio nearest to the one at which methods are compared; the greater of two as near."""
     return min({row.ratio for row in rows}, key=lambda ratio: (abs(ratio - HEADLINE_RATIO), -ratio))
 

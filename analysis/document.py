@@ -38,7 +38,36 @@ class Code:
             raise ValueError(f"no command of ours: {self.text!r}")
 
 
-Inline = str | Strong | Link | Code
+@dataclass(frozen=True)
+class Number:
+    """A number as shown, and where it is found again.
+
+    `value` is unrounded; `form` is a name in `numbers.FORMS`; `query` a name of `python -m analysis query`, `column` a
+    column of it, and `key` the values that its row alone has.
+    """
+
+    text: str
+    value: float
+    form: str
+    query: str
+    column: str
+    key: tuple[tuple[str, str | int | float | None], ...]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Spans written one after another with nothing between them; a cell or a piece of a sentence."""
+
+    parts: tuple[str | Number | Link, ...]
+    strong: bool = False
+
+    @property
+    def text(self) -> str:
+        """Return the plain text."""
+        return "".join(part if isinstance(part, str) else part.text for part in self.parts)
+
+
+Inline = str | Strong | Link | Code | Number | Joined
 
 
 @dataclass(frozen=True)
@@ -104,6 +133,19 @@ class Statistics:
 
 
 Block = Paragraph | Bullets | Subheading | Table | Picture | Statistics
+
+
+def spans_of(block: Block) -> tuple[Inline, ...]:
+    """Return the spans of a block in the order in which they are read."""
+    match block:
+        case Paragraph(spans):
+            return spans
+        case Bullets(items):
+            return tuple(span for item in items for span in item)
+        case Table(_, rows):
+            return tuple(cell for row in rows for cell in row)
+        case _:
+            return ()
 
 
 def paragraph(*spans: Inline) -> Paragraph:

@@ -14,7 +14,9 @@ from analysis.document import (
     Bullets,
     Code,
     Inline,
+    Joined,
     Link,
+    Number,
     Paragraph,
     Picture,
     Statistics,
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_TEXT = 300
-# Keeps @ from being read as a mention or an address; takes no room.
+# Keeps an @, a :// and a www. from being read as a mention or an address, also by a reader that looks for addresses in
+# the parsed text; takes no room.
 WORD_JOINER = "\u2060"
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
@@ -59,9 +62,9 @@ def escape(text: str) -> str:
     line = _SPECIAL.sub(lambda match: "\\" + match.group(), line)
     line = "".join(_ENTITIES.get(character, character) for character in line)
     line = _LEADING_NUMBER.sub(r"\1\\\2", _LEADING.sub(r"\1\\\2", line))
-    line = re.sub(r":(?=//)", r"\\:", line)
+    line = re.sub(r":(?=//)", rf"\\:{WORD_JOINER}", line)
     line = re.sub(r"(?i)\b(mailto|xmpp):", r"\1\\:", line)
-    line = re.sub(r"(?i)(www)\.", r"\1\\.", line)
+    line = re.sub(r"(?i)(www)\.", rf"\1{WORD_JOINER}\\.", line)
     return line.replace("@", "@" + WORD_JOINER).strip()
 
 
@@ -119,8 +122,22 @@ def _span(span: Inline, root: str) -> str:
             return f"[{escape(text)}]({root}{target})"
         case Code(text):
             return f"`{text}`"
+        case Number(text):
+            return escape(text)
+        case Joined(parts, strong):
+            written = "".join(_part(part, root) for part in parts)
+            return f"**{written}**" if strong else written
         case str():
             return escape(span)
+
+
+def _part(part: str | Number | Link, root: str) -> str:
+    """Return a part of a joined span with the spaces at its ends, which `escape` takes away."""
+    if not isinstance(part, str):
+        return _span(part, root)
+    inner = part.strip(" ")
+    before = len(part) - len(part.lstrip(" "))
+    return " " * before + escape(inner) + " " * (len(part) - before - len(inner))
 
 
 def _table(table: Table, root: str) -> str:

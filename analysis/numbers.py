@@ -1,10 +1,22 @@
 """Numbers as people read them. The numbers themselves stay unrounded in the CSV files."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from pipeline.text import count_of, short_count
 
-__all__ = ["count_of", "decimal", "many", "percent", "range_of", "short_count", "span", "times", "with_interval"]
+__all__ = [
+    "FORMS",
+    "count_of",
+    "decimal",
+    "many",
+    "percent",
+    "range_of",
+    "short_count",
+    "span",
+    "times",
+    "times_with_interval",
+    "with_interval",
+]
 
 
 def many(number: int) -> str:
@@ -36,6 +48,11 @@ def with_interval(value: float, low: float | None, high: float | None) -> str:
     return f"{decimal(value)} [{decimal(low)}, {decimal(high)}]"
 
 
+def times_with_interval(ratio: float, low: float | None, high: float | None) -> str:
+    """Return "1.23 x [1.2, 1.26]", or the bare multiple without an interval."""
+    return times(ratio) if low is None or high is None else f"{times(ratio)} [{decimal(low)}, {decimal(high)}]"
+
+
 def range_of(numbers: Iterable[int]) -> str:
     """Return "96", or "1,024 to 4,096" when the numbers differ. ValueError: there are none."""
     found = {*numbers}
@@ -46,3 +63,41 @@ def range_of(numbers: Iterable[int]) -> str:
 def span(low: float, high: float) -> str:
     """Return "12" or "12 to 48", in short counts."""
     return short_count(low) if low == high else f"{short_count(low)} to {short_count(high)}"
+
+
+def exact_times(ratio: float) -> str:
+    """Return 1.0283 as "1.028 x"."""
+    return f"{ratio:.3f} x"
+
+
+def exact_percent(fraction: float) -> str:
+    """Return .2564 as "25.6 %"."""
+    return f"{100 * fraction:.1f} %"
+
+
+def correlation(rho: float) -> str:
+    """Return -.256 as "-0.26"."""
+    return f"{rho:.2f}"
+
+
+def plain(number: float) -> str:
+    """Return a setting as it was given, such as "0.85"."""
+    return f"{number:g}"
+
+
+def _many(number: float) -> str:
+    return many(int(number))
+
+
+# How the numbers of the index are written, by the name that stands beside each in csv_data/index_numbers.csv.
+FORMS: dict[str, Callable[[float], str]] = {
+    "many": _many,
+    "percent": percent,
+    "exact_percent": exact_percent,
+    "decimal": decimal,
+    "times": times,
+    "exact_times": exact_times,
+    "short_count": short_count,
+    "correlation": correlation,
+    "plain": plain,
+}

@@ -1,7 +1,8 @@
 """The output folder: only files that this project made are ever replaced or removed.
 
 `manifest.json` lists them with their hashes. Files are written into `.incoming` first and then renamed one by one; a
-run that is killed in between leaves a manifest without an input hash, and the next run writes everything again.
+run that is killed in between leaves a manifest without an input hash, and the next run writes everything again. The
+manifest also says what the report was made from (`analysis.origin`).
 """
 
 import json
@@ -9,26 +10,33 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
+from analysis.origin import NO_ORIGIN, Origin, origin_of_json
 from pipeline.errors import UsageError
 
 MANIFEST = "manifest.json"
+# The index of versions in a folder whose README.md is a report's.
+VERSIONS = "versions.md"
 INCOMING = ".incoming"
 # What a manifest may name: nothing outside the folder, nothing that this project does not make.
+_NAME = r"[a-z0-9][\w-]*"
 _OWN_FILE = re.compile(
-    r"README\.md|reports/[a-z]+\.md|images/\w+\.png|csv_data/\w+\.csv|statistics_txt/\w+\.txt", re.ASCII
+    rf"README\.md|versions\.md|reports/([a-z]+/)?{_NAME}\.md|images/{_NAME}\.png|csv_data/{_NAME}\.csv|statistics_txt/{_NAME}\.txt"
+    rf"|exports/{_NAME}\.(csv|parquet|json|ipynb)|exports/cards/{_NAME}\.md|site/index\.html",
+    re.ASCII,
 )
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What was generated: hash by path, and the hash of what it was made from ("" = not complete)."""
+    """What was generated: hash by path, the hash of its input ("" = not complete), and what that is."""
 
     input_hash: str
     files: Mapping[str, str]
+    origin: Origin = NO_ORIGIN
 
 
 def check_folder(folder: Path) -> None:
@@ -62,7 +70,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files = {str(path): str(value) for path, value in content["files"].items() if _OWN_FILE.fullmatch(path)}
-        return Manifest(str(content["input_hash"]), files)
+        return Manifest(str(content["input_hash"]), files, origin_of_json(content.get("origin")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Manifest("", {})
 
@@ -75,13 +83,17 @@ def is_current(folder: Path, input_hash: str) -> bool:
     return all(_hash_of(folder / path) == value for path, value in manifest.files.items())
 
 
-def publish(folder: Path, files: Mapping[str, bytes], input_hash: str) -> int:
-    """Put the files into the folder and take away generated ones that are no more; return how many changed."""
+def publish(folder: Path, files: Mapping[str, bytes], input_hash: str, origin: Origin = NO_ORIGIN) -> int:
+    """Put the files into the folder and take away generated ones that are no more; return how many changed.
+
+    An index of versions that stands beside the report stays.
+    """
     check_ownership(folder, files)
     before = read_manifest(folder).files
+    kept = {path: value for path, value in before.items() if path == VERSIONS}
     hashes = {path: _hash(content) for path, content in files.items()}
     changed = [path for path in sorted(files) if _hash_of(folder / path) != hashes[path]]
-    stale = sorted(set(before) - set(files))
+    stale = sorted(set(before) - set(files) - set(kept))
     incoming = folder / INCOMING
     shutil.rmtree(incoming, ignore_errors=True)
     for path in changed:
@@ -92,13 +104,27 @@ def publish(folder: Path, files: Mapping[str, bytes], input_hash: str) -> int:
         (incoming / path).replace(folder / path)
     for path in stale:
         (folder / path).unlink(missing_ok=True)
-    _write_manifest(folder, Manifest(input_hash, hashes))
+    _write_manifest(folder, Manifest(input_hash, {**kept, **hashes}, origin))
     shutil.rmtree(incoming, ignore_errors=True)
     return len(changed) + len(stale)
 
 
+def add(folder: Path, path: str, content: bytes) -> None:
+    """Write one file beside those that the folder's manifest names, and name it there."""
+    check_ownership(folder, (path,))
+    before = read_manifest(folder)
+    _write(folder / INCOMING / path, content)
+    _write_manifest(folder, replace(before, files={**before.files, path: _hash(content)}))
+    (folder / INCOMING / path).replace(folder / path)
+    shutil.rmtree(folder / INCOMING, ignore_errors=True)
+
+
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
-    content = {"input_hash": manifest.input_hash, "files": dict(sorted(manifest.files.items()))}
+    content = {
+        "input_hash": manifest.input_hash,
+        "origin": asdict(manifest.origin),
+        "files": dict(sorted(manifest.files.items())),
+    }
     incoming = folder / INCOMING / MANIFEST
     _write(incoming, (json.dumps(content, indent=1) + "\n").encode())
     incoming.replace(folder / MANIFEST)

@@ -1,6 +1,6 @@
-"""What a section of the report is."""
+"""What the plug-ins of the report are: sections of its pages, sets of pages, and files to go on with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
@@ -9,7 +9,15 @@ from analysis.document import Block, Inline
 from store import Query, Store
 
 QUERIES = Path(__file__).parent / "queries"
-ReportName = Literal["README", "reports/extract", "reports/process", "reports/prune", "reports/analyze"]
+ReportName = Literal[
+    "README",
+    "reports/extract",
+    "reports/process",
+    "reports/prune",
+    "reports/redundancy",
+    "reports/prediction",
+    "reports/analyze",
+]
 Row = TypeVar("Row")
 
 
@@ -46,3 +54,36 @@ class Section:
     queries: tuple[Query[Any], ...]
     render: Callable[[Answers], tuple[Block, ...]]
     missing: tuple[Inline, ...]
+
+
+@dataclass(frozen=True)
+class SubjectPage:
+    """A page about one subject, such as a model.
+
+    `path` is relative to the report's root and has no ending: `reports/models/NAME` with a NAME of `paths.file_name`.
+    `parts` are (heading, blocks).
+    """
+
+    path: str
+    title: str
+    parts: tuple[tuple[str, tuple[Block, ...]], ...]
+
+
+@dataclass(frozen=True)
+class PageSet:
+    """A page a subject: `pages` turns the rows of the queries into pages, in the order of an index."""
+
+    name: str
+    title: str
+    queries: tuple[Query[Any], ...]
+    pages: Callable[[Answers], tuple[SubjectPage, ...]]
+
+
+@dataclass(frozen=True)
+class Export:
+    """Files that other programs read: `files` returns bytes by path relative to the report's root."""
+
+    name: str
+    title: str
+    queries: tuple[Query[Any], ...]
+    files: Callable[[Answers], Mapping[str, bytes]]

@@ -41,7 +41,7 @@ def draw_layer_heatmaps(
     figure, axes = facets(len(panels), 4.4, 3.9)
     limits = limits or _limits(frame["value"])
     for panel, name, table in zip(axes, panels, tables, strict=True):
-        image = _heatmap(panel, table, _scale(limits if shared else _limits(table.stack()), logarithmic=logarithmic))
+        image = draw_cells(panel, table, _scale(limits if shared else _limits(table.stack()), logarithmic=logarithmic))
         panel.set_title(label(str(name)))
         panel.set(xlabel=column_label, ylabel=row_label)
         if not shared:
@@ -79,7 +79,8 @@ def _scale(limits: tuple[float, float], *, logarithmic: bool) -> "Normalize":
     return SymLogNorm(LINEAR_UP_TO, vmin=low, vmax=high) if logarithmic and low < high else Normalize(low, high)
 
 
-def _heatmap(panel: "Axes", table: Frame, scale: "Normalize") -> Any:
+def draw_cells(panel: "Axes", table: Frame, scale: "Normalize", numbers: Frame | None = None) -> Any:
+    """Draw a table as cells and return the image; `numbers` of the same form stand in them, else the table's own."""
     import matplotlib as mpl
 
     colours = mpl.colormaps[COLOUR_MAP].with_extremes(bad="#e6e6e6")
@@ -89,7 +90,7 @@ def _heatmap(panel: "Axes", table: Frame, scale: "Normalize") -> Any:
     _ticks(panel.xaxis, table.columns)
     _ticks(panel.yaxis, table.index)
     if max(cells.shape) <= _MOST_NUMBERED:
-        _numbers(panel, cells, scale)
+        _numbers(panel, cells, scale, cells if numbers is None else numbers.to_numpy(dtype=float))
     return image
 
 
@@ -103,14 +104,14 @@ def _ticks(axis: Any, names: Any) -> None:
     axis.set_tick_params(labelsize=8)
 
 
-def _numbers(panel: "Axes", cells: Any, scale: "Normalize") -> None:
+def _numbers(panel: "Axes", cells: Any, scale: "Normalize", shown: Any) -> None:
     places: Any = scale(cells)
     size = 8 if max(cells.shape) <= _MOST_NUMBERED / 2 else 6
-    for (row, column), value in ((place, cells[place]) for place in _places(cells)):
+    for (row, column), value in ((place, shown[place]) for place in _places(cells)):
         bright = places[row, column] > 0.5
         panel.text(
             column, row, _number(value), fontsize=size, color="black" if bright else "white",
-            horizontalalignment="center", verticalalignment="center",
+            horizontalalignment="center", verticalalignment="center", in_layout=False,
         )  # fmt: skip
 
 

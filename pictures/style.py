@@ -14,6 +14,7 @@ from pipeline.text import printable, short_count
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 DPI = 110
 COLORS = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#56b4e9", "#ece133")
@@ -60,19 +61,18 @@ def png_of(draw: "Callable[[Frame], Figure]", rows: Sequence[Any]) -> bytes:
     import pandas
 
     with mpl.rc_context(_RC):
-        figure = draw(_numeric_blanks(pandas.DataFrame(rows)))
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return _small(buffer)
+        return _small(_pixels(draw(_numeric_blanks(pandas.DataFrame(rows)))))
 
 
 def axes_grid(
     width: float, height: float, rows: int = 1, columns: int = 1, **share: Any
 ) -> "tuple[Figure, list[Axes]]":
     """Return an empty figure (inches) and its axes, row by row."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)  # who measures text needs a canvas; a figure without one makes another for each text
     grid = figure.subplots(rows, columns, squeeze=False, **share)
     return figure, [*grid.flat]
 
@@ -159,12 +159,22 @@ def _characters() -> frozenset[int]:
     return frozenset(get_font(findfont(FontProperties(family="DejaVu Sans"))).get_charmap())
 
 
-def _small(buffer: io.BytesIO) -> bytes:
-    """Return a PNG with a palette of 256 colours instead of true colour: a third of the size."""
-    from PIL import Image
+def _pixels(figure: "Figure") -> "Image":
+    """Return a figure as an image: drawn once, where `savefig` would draw twice and compress between."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL.Image import frombytes
 
-    buffer.seek(0)
-    small = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    figure.set_dpi(DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return frombytes("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
+
+
+def _small(image: "Image") -> bytes:
+    """Return a PNG with a palette of 256 colours instead of true colour: a third of the size."""
+    from PIL.Image import Dither
+
+    small = image.quantize(256, dither=Dither.NONE)
     out = io.BytesIO()
     small.save(out, format="PNG", optimize=True)
     return out.getvalue()

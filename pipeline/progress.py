@@ -143,7 +143,8 @@ class JsonProgress:
         self._write("progress", label=label, done=done, total=total, seconds=round(seconds, 1))
 
     def _write(self, event: str, /, **fields: Any) -> None:
-        print(json.dumps({"event": event, **fields}, default=str), flush=True)
+        line = json.dumps({"event": event, **fields}, default=str)
+        print(line.replace("##[", "##\\u005b"), flush=True)  # to GitHub's log reader a command, anywhere in a line
 
 
 class TerminalProgress:

@@ -157,6 +157,11 @@ class Settings(BaseSettings):
     experiment_seconds: float = Field(gt=0, description="time limit of one experiment, seconds")
     experiment_memory: Quantity = Field(description="memory that one experiment may add, bytes (4G)")
 
+    append_timestamp: bool = Field(
+        description="keep versions of the report side by side, each in OUTPUT_DIR/TIME_OF_ITS_NEWEST_RUN, with an index"
+    )
+    notebook: bool = Field(description="write exports/arborist.ipynb, a notebook over the store, too")
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -4,11 +4,15 @@ import re
 
 # A spreadsheet takes a cell that starts so for a formula (OWASP, "CSV Injection").
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_FORMULA_BEHIND_SEMICOLON = re.compile(r'(;["\s]*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])')
 # Beyond a thousand of the greatest step a suffix helps nobody.
 _GREATEST_COUNT = 10**15
 _COUNT_STEPS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
-# C0 and C1 control characters, and the Unicode marks that reorder or hide text.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+# C0 and C1 control characters, and the Unicode marks that reorder or hide text, among them the invisible ASCII of tags.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\U000e0000-\U000e007f]"
+)
 
 
 def printable(text: str, limit: int = 400) -> str:
@@ -24,9 +28,13 @@ def printable(text: str, limit: int = 400) -> str:
 
 
 def spreadsheet_safe(text: str, limit: int = 1000) -> str:
-    """Return `text` as `printable`, with an apostrophe before what a spreadsheet would run as a formula."""
+    """Return `text` as `printable`, with an apostrophe before what a spreadsheet would run as a formula.
+
+    Also behind a semicolon: where the comma is the decimal sign, that is what divides cells.
+    """
     line = printable(text.encode("utf-8", "backslashreplace").decode("utf-8"), limit)
-    return "'" + line if line.lstrip().startswith(_FORMULA_STARTS) else line
+    line = _FORMULA_BEHIND_SEMICOLON.sub(r"\1'", line)
+    return "'" + line if line.lstrip().lstrip('" ').startswith(_FORMULA_STARTS) else line
 
 
 def count_of(number: int, noun: str) -> str:

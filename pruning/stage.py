@@ -10,6 +10,7 @@ from pruning.analyses.plan import AnalysisPlan, configured_steps, make_analysis_
 from pruning.analyses.proxies import update_proxies
 from pruning.analyses.slices import run_slices
 from pruning.experiments.cost import DEFAULT_SECONDS
+from pruning.experiments.describe import describe_methods
 from pruning.experiments.plan import Plan, check_settings, make_plan
 from pruning.experiments.run import PRELOAD, run_plan
 from pruning.experiments.specification import Experiment
@@ -39,6 +40,7 @@ def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
         check_dense(store, handle, settings, PRELOAD, deadline)
         ended = run_slices(store, handle, analyses, settings, progress, deadline) if analyses.todo else Counter[str]()
         update_proxies(store, handle.run_id)
+        describe_methods(store, handle.run_id)
         store.record_input(handle, _input_hash(store))
     return StageReport(
         "prune",

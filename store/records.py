@@ -465,6 +465,19 @@ class SampleRecord:
     text: str
 
 
+@dataclass(frozen=True)
+class MethodRecord:
+    """A row of `methods`."""
+
+    run_id: str
+    method: str
+    version: int
+    scope: str
+    origin: str
+    calibrated: bool
+    random: bool
+
+
 TABLES: dict[type, str] = {
     RunRecord: "runs",
     SightingRecord: "sightings",
@@ -492,4 +505,5 @@ TABLES: dict[type, str] = {
     WindowLossRecord: "window_losses",
     CheckRecord: "checks",
     SampleRecord: "samples",
+    MethodRecord: "methods",
 }

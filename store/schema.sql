@@ -371,6 +371,17 @@ CREATE TABLE samples (
     text           VARCHAR NOT NULL  -- greedy continuation
 );
 
+-- table methods: a pruning method as the program described it
+CREATE TABLE methods (
+    run_id     VARCHAR NOT NULL, -- run of stage prune that first described it so
+    method     VARCHAR NOT NULL, -- as in experiments
+    version    INTEGER NOT NULL, -- as method_version in experiments
+    scope      VARCHAR NOT NULL, -- as in experiments
+    origin     VARCHAR NOT NULL, -- the paper, or the reason for it
+    calibrated BOOLEAN NOT NULL, -- it looks at text
+    random     BOOLEAN NOT NULL  -- its seed matters
+);
+
 -- view current_extractions: the newest outcome of each model revision
 CREATE VIEW current_extractions AS
 SELECT * FROM extractions
@@ -520,6 +531,11 @@ QUALIFY row_number() OVER (
         count(DISTINCT (method, ratio, seed)) FILTER (method <> 'dense') DESC, max(run_id) DESC,
         revision, evaluation, device
 ) = 1;
+
+-- view current_methods: the newest description of each version of a method
+CREATE VIEW current_methods AS
+SELECT * FROM methods
+QUALIFY row_number() OVER (PARTITION BY method, version ORDER BY run_id DESC, origin) = 1;
 
 -- view current_analyses: the newest outcome of each analysis; of several choices of components in one run, one with numbers
 CREATE VIEW current_analyses AS

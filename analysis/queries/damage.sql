@@ -11,7 +11,9 @@ WITH wide AS (
         max(value) FILTER (metric = 'removed_fraction') AS removed_fraction,
         max(value) FILTER (metric = 'bytes') AS bytes,
         max(value) FILTER (metric = 'latency_ratio') AS latency_ratio,
-        max(n) FILTER (metric = 'latency_ratio') AS n_latency
+        max(n) FILTER (metric = 'latency_ratio') AS n_latency,
+        max(value) FILTER (metric = 'flops') AS flops,
+        max(value) FILTER (metric = 'energy_estimate') AS energy_estimate
     FROM current_metrics
     GROUP BY experiment_key
 ),
@@ -57,7 +59,11 @@ SELECT
     avg(pruned.latency_ratio ORDER BY pruned.latency_ratio) AS latency_left,
     min(pruned.n_latency) AS n_latency,
     avg(pruned.removed_share ORDER BY pruned.removed_share) AS removed_share,
-    min(pruned.removed_as) AS removed_as
+    min(pruned.removed_as) AS removed_as,
+    avg(pruned.flops / dense.flops ORDER BY pruned.flops / dense.flops) AS flops_left,
+    avg(
+        pruned.energy_estimate / dense.energy_estimate ORDER BY pruned.energy_estimate / dense.energy_estimate
+    ) AS energy_estimate_left
 FROM pruned
 JOIN dense USING (source, model_id)
 GROUP BY ALL

@@ -6,7 +6,11 @@ SELECT
     median(structure.n_layers) AS median_layers,
     median(structure.n_parameters) AS median_parameters,
     avg(structure.max_depth) AS mean_depth,
-    median(structure.max_depth) AS median_depth
+    median(structure.max_depth) AS median_depth,
+    avg(structure.n_layers) AS mean_layers,
+    avg(structure.n_modules) AS mean_modules,
+    min(structure.n_parameters) AS fewest_parameters,
+    max(structure.n_parameters) AS most_parameters
 FROM newest_models AS seen
 JOIN current_extractions AS outcome USING (source, model_id, revision)
 JOIN structures AS structure USING (structure_id)

@@ -61,11 +61,9 @@ def inline_text(token: Token) -> str:
 
 
 def expected(text: str) -> str:
-    return (
-        printable(text.encode("utf-8", "backslashreplace").decode(), LONGEST_TEXT)
-        .replace("@", "@" + WORD_JOINER)
-        .strip()
-    )
+    """Return what a reader of the page sees, with what keeps it from being read as an address."""
+    line = printable(text.encode("utf-8", "backslashreplace").decode(), LONGEST_TEXT).replace("@", "@" + WORD_JOINER)
+    return re.sub("(?i)(www)(?=[.])", rf"\1{WORD_JOINER}", line.replace("://", f":{WORD_JOINER}//")).strip()
 
 
 @settings(max_examples=400)

@@ -10,7 +10,7 @@ from scipy.stats import ttest_ind
 from analysis.losses import Losses, LossRow
 from analysis.promises import PROMISES, SeedRow, outcomes, welch
 from analysis.section import Answers
-from analysis.sections.promises import PROMISES_SECTION
+from analysis.sections.prune.promises import PROMISES_SECTION
 from pruning.methods import METHODS
 from tests.analysis.conftest import Built
 

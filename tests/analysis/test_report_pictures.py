@@ -9,9 +9,9 @@ from pandas import DataFrame
 from analysis.document import Picture
 from analysis.figures.pruning import draw_damage, draw_prunability, draw_scopes
 from analysis.figures.render import render_png
-from analysis.sections.catalog import OutcomeRow, outcomes_picture
-from analysis.sections.damage import damage_picture, model_pictures, prunability_picture
-from analysis.sections.families import FamilyRow, families_picture
+from analysis.sections.extract.catalog import OutcomeRow, outcomes_picture
+from analysis.sections.process.families import FamilyRow, families_picture
+from analysis.sections.prune.damage import damage_picture, model_pictures, prunability_picture
 from pictures.style import COLORS, GREY, OTHER, colors_of, label
 from tests.analysis.test_comparison import damage_row
 

@@ -10,20 +10,23 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from analysis.comparison import DAMAGE
+from analysis.exports import EXPORTS
+from analysis.pages import PAGES
 from analysis.section import QUERIES, Answers
 from analysis.sections import SECTIONS
-from analysis.sections.architecture import KINDS, STRUCTURES, TASKS
-from analysis.sections.dense import DENSE
-from analysis.sections.depth import DEPTH, relative_cells
-from analysis.sections.families import FAMILIES, TRAITS
-from analysis.sections.names import DUPLICATES, SHARED
+from analysis.sections.extract.architecture import KINDS, STRUCTURES, TASKS
+from analysis.sections.process.families import FAMILIES, TRAITS
+from analysis.sections.process.names import DUPLICATES, SHARED
+from analysis.sections.prune.dense import DENSE
+from analysis.sections.redundancy.depth import DEPTH, relative_cells
 from store import Query, Store
 from store.records import MetricRecord
 from tests.analysis.conftest import Built
 from tests.analysis.synthetic import METHODS, PRUNE_RUN, RATIOS, REFERENCES, damage_of
 from tests.analysis.synthetic_analyses import block_row, insert_analysis
 
-ALL_QUERIES = sorted({query for section in SECTIONS for query in section.queries}, key=lambda query: query.path.name)
+PLUG_INS = (*SECTIONS, *PAGES, *EXPORTS)
+ALL_QUERIES = sorted({query for plug_in in PLUG_INS for query in plug_in.queries}, key=lambda query: query.path.name)
 LATER_RUN = "20261102T100000.000000-dddddd"
 DUCKDB_TYPES = {
     int: {"BIGINT", "INTEGER"},

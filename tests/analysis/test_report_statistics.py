@@ -3,29 +3,17 @@
 import pytest
 
 from analysis.numbers import decimal, percent, range_of, short_count, span, with_interval
-from analysis.sections.architecture import (
-    TOP_TASKS,
-    KindRow,
-    TaskRow,
-    common_layers,
-    shown_tasks,
-    task_order,
-    top_kinds,
-    top_types,
-    unique_layers,
-)
+from analysis.sections.extract.architecture import TOP_TASKS, shown_tasks, task_order, top_kinds
+from analysis.sections.extract.statistics import common_layers, top_types, unique_layers
+from tests.analysis.synthetic_tasks import kind_row, task_row
 
 ROWS = [
-    KindRow("text", "Linear", 2, 20),
-    KindRow("image", "Linear", 1, 5),
-    KindRow("image", "Conv2d", 1, 7),
-    KindRow("audio", "Conv1d", 1, 1),
-    KindRow("audio", "Linear", 1, 2),
+    kind_row("text", "Linear", 2, 20),
+    kind_row("image", "Linear", 1, 5),
+    kind_row("image", "Conv2d", 1, 7),
+    kind_row("audio", "Conv1d", 1, 1),
+    kind_row("audio", "Linear", 1, 2),
 ]
-
-
-def task(name: str, models: int) -> TaskRow:
-    return TaskRow(name, models, 1, 1.0, 1.0, 1.0, 1.0)
 
 
 def test_top_types_are_ordered_by_modules() -> None:
@@ -37,12 +25,12 @@ def test_common_layers_are_in_half_of_the_tasks() -> None:
     assert common_layers(ROWS[:3]) == (("Linear", "2 of 2"), ("Conv2d", "1 of 2"))
 
 
-def test_unique_layers_are_in_one_task() -> None:
+def test_unique_layers_are_in_one_task_row() -> None:
     assert unique_layers(ROWS) == (("audio", "Conv1d", "1"), ("image", "Conv2d", "1"))
 
 
 def test_kinds_are_means_a_model() -> None:
-    found = top_kinds(ROWS, [task("text", 4), task("image", 1), task("audio", 1)])
+    found = top_kinds(ROWS, [task_row("text", 4), task_row("image", 1), task_row("audio", 1)])
     assert [(share.kind, share.task, share.modules_per_model) for share in found] == [
         ("Linear", "text", 5.0),
         ("Linear", "image", 5.0),
@@ -53,12 +41,12 @@ def test_kinds_are_means_a_model() -> None:
 
 
 def test_rare_tasks_are_added_up() -> None:
-    tasks = [task(f"t{index}", 9) for index in range(TOP_TASKS + 3)]
+    tasks = [task_row(f"t{index}", 9) for index in range(TOP_TASKS + 3)]
     shown = shown_tasks(tasks)
     assert [name for name, as_name in shown.items() if as_name == "other"] == ["t7", "t8", "t9", "t10"]
     assert len(task_order(tasks)) == TOP_TASKS
     assert "other" not in task_order(tasks[:TOP_TASKS])
-    rows = [KindRow(row.task, "Linear", 9, 90) for row in tasks]
+    rows = [kind_row(row.task, "Linear", 9, 90) for row in tasks]
     assert [share.modules_per_model for share in top_kinds(rows, tasks)] == [10.0] * TOP_TASKS
 
 

@@ -1,6 +1,6 @@
 """What the findings say of the sanity checks."""
 
-from analysis.sections.sanity import CheckRow, sanity_sentence
+from analysis.sections.prune.sanity import CheckRow, sanity_sentence
 
 
 def check_row(name: str, outcome: str = "ok") -> CheckRow:

@@ -4,6 +4,7 @@ import csv
 import io
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,13 @@ def test_numbers_are_exact_and_missing_ones_empty() -> None:
     assert csv_text([Row("=1+1", -0.1, -2, ["a", "b"]), Row("x", None, 0, [])]) == (
         "name,value,count,tags\n'=1+1,-0.1,-2,a; b\nx,,0,\n"
     )
+
+
+@pytest.mark.parametrize("text", ["a;=1+1", 'a; "=1+1', "a;@sum", "a;-1+cmd"])
+def test_no_formula_starts_where_a_semicolon_divides_cells(text: str) -> None:
+    [_, row] = csv_text([Row(text, None, 1, [])]).splitlines()
+    for cell in row.split(";"):
+        assert not cell.strip('" ').startswith(("=", "@", "-"))
 
 
 def test_no_rows_give_no_text() -> None:

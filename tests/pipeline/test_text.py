@@ -1,6 +1,7 @@
 """What is printed cannot steer a terminal or a log reader."""
 
 import io
+import json
 from dataclasses import dataclass
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
-from pipeline.progress import PlainProgress
+from pipeline.progress import JsonProgress, PlainProgress
 from pipeline.registry import Registry
 from pipeline.text import count_of, printable
 
@@ -20,7 +21,7 @@ def test_printable_text_is_one_harmless_line(text: str) -> None:
     assert all(ord(character) >= 32 and not 127 <= ord(character) <= 159 for character in shown)
     assert not shown.lstrip().startswith("::")
     assert "##[" not in shown
-    assert "\u202e" not in shown
+    assert not {"\u202e", "\u061c", "\xad", "\U000e0041"} & {*shown}
 
 
 def test_an_escape_sequence_is_shown_as_text() -> None:
@@ -36,6 +37,13 @@ def test_a_log_line_never_starts_a_command() -> None:
 
 def test_the_older_form_of_a_command_is_broken_up_anywhere() -> None:
     assert printable("a model ##[set-output name=x]y") == "a model ## [set-output name=x]y"
+
+
+def test_json_lines_hold_no_command_and_read_back(capsys: pytest.CaptureFixture[str]) -> None:
+    JsonProgress().result("", name="a ##[set-output name=x]y")
+    line = capsys.readouterr().out
+    assert "##[" not in line
+    assert json.loads(line)["name"] == "a ##[set-output name=x]y"
 
 
 @pytest.mark.parametrize(("number", "noun", "text"), [(1, "model", "1 model"), (2000, "family", "2,000 families")])

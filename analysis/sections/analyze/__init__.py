@@ -1,0 +1,1 @@
+"""reports/analyze.md: where the numbers come from."""

@@ -1,0 +1,1 @@
+"""The first page, README.md: what changed, what was found, who leads, what failed."""

@@ -1,0 +1,1 @@
+"""reports/prediction.md: which cheap signal would have told."""

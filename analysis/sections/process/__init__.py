@@ -1,0 +1,1 @@
+"""reports/process.md: families, names and representatives."""

@@ -1,0 +1,1 @@
+"""reports/prune.md: what each method costs, under one protocol."""

@@ -1,0 +1,1 @@
+"""reports/redundancy.md: where the fat is, measured on dense models."""
