@@ -138,7 +138,8 @@ TABLE = [
     ("join('one', '-')", "one"),
     ("join(github)", ""),
     ("toJSON('a\"b')", '"a\\"b"'),
-    ("toJSON(fromJSON('{\"a\": [], \"b\": {}, \"c\": [1, null]}'))", '{\n  "a": [],\n  "b": {},\n  "c": [\n    1,\n    null\n  ]\n}'),
+    ("toJSON(fromJSON('[]'))", "[]"),
+    ("toJSON(fromJSON('{\"a\": {}, \"c\": [1, null]}'))", '{\n  "a": {},\n  "c": [\n    1,\n    null\n  ]\n}'),
     ("fromJSON('true')", True),
     ("fromJSON('{\"A\": 3}').a", 3.0),
     ("fromJSON(' 1.0 ')", 1.0),
@@ -222,7 +223,7 @@ def test_hash_of_files(tmp_path):
     assert before == evaluate(parse("hashFiles('**/*', '!*.txt')"), scope)
     assert evaluate(parse("hashFiles('nothing')"), scope) == ""
     (tmp_path / "a.lock").write_text("three")
-    assert evaluate(parse("hashFiles('*.lock')"), scope) not in {before, ""}
+    assert evaluate(parse("hashFiles('*.lock')"), scope) not in (before, "")
 
 
 PIECES = st.sampled_from(
