@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tools.workflows.errors import refuse
 from tools.workflows.model import Defaults, Job, Strategy, Workflow
+from tools.workflows.names import check_references
 from tools.workflows.places import JOB_DEFAULTS, JOB_ENV, JOB_IF, JOB_OUTPUT, OF_JOB, STRATEGY, WORKFLOW, WORKFLOW_ENV
 from tools.workflows.step_reader import read_steps, shell_of
 from tools.workflows.templates import Template, Tree, condition, template, templates, tree
@@ -56,7 +57,7 @@ def read_workflow(path: Path) -> Workflow:
             raise refuse(root.place, f"expected a key {key!r}")
     if "run-name" in fields:
         template(fields["run-name"], WORKFLOW.at("run-name"))
-    return Workflow(
+    workflow = Workflow(
         path=path,
         name=fields["name"].word("name") if "name" in fields else path.name,
         triggers=read_triggers(fields["on"]),
@@ -66,6 +67,8 @@ def read_workflow(path: Path) -> Workflow:
         defaults=read_defaults(fields.get("defaults"), job=False),
         jobs=read_jobs(fields["jobs"]),
     )
+    check_references(workflow)
+    return workflow
 
 
 def read_jobs(node: Node) -> dict[str, Job]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.workflows import WorkflowError, read_workflow, survey
+from tools.workflows import WorkflowError, read_workflow, references, survey
 from tools.workflows.command_files import assignments, runner_commands
 from tools.workflows.errors import ActionFailure, Place
 from tools.workflows.matrix import combinations
@@ -18,6 +18,7 @@ CHAIN = Path(__file__).parent / "golden/chain.yml"
 HERE = Place(Path("x.yml"), 1)
 
 HEAD = "on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n"
+RUNS = "    runs-on: ubuntu-24.04\n    steps: [run: x]\n"
 WRONG = [
     ("on: push\n", 1, "jobs"),
     ("jobs: {a: {runs-on: x, steps: [run: y]}}\n", 1, "'on'"),
@@ -49,6 +50,18 @@ WRONG = [
     ("on: push\njobs:\n  a:\n    container: x\n    runs-on: y\n    steps: [run: x]\n", 4, "container"),
     ("on: push\njobs:\n  a:\n    steps: [run: x]\n", 3, "runs-on"),
     ("on: push\nenv:\n  X: ${{ env.Y }}\njobs: {}\n", 3, "unknown context 'env'"),
+    (HEAD + "      - run: ${{ inputs.x }}\n", 6, "unknown inputs.x"),
+    (HEAD + "      - run: ${{ github.evnt.x }}\n", 6, "unknown github.evnt"),
+    (HEAD + "      - run: ${{ steps.later.outputs.x }}\n      - {id: later, run: x}\n", 6, "unknown steps.later"),
+    (HEAD + "      - {id: x, run: x}\n      - if: steps.X.result == 1\n        run: x\n", 7, "unknown x.result"),
+    (HEAD + "      - run: ${{ toJSON(needs.b) }}\n", 6, "unknown needs.b"),
+    (HEAD + "      - run: ${{ matrix['x'] }}\n", 6, "unknown matrix.x"),
+    (HEAD + "      - run: x\n  b:\n    needs: a\n    if: needs.a.outputs.x\n" + RUNS, 9, "unknown a.x"),
+    (
+        HEAD + '      - run: x\n    strategy: {matrix: {x: [1], include: [{y: 2}]}}\n    env: {A: "${{ matrix.z }}"}\n',
+        8,
+        "unknown matrix.z, expected one of x, y",
+    ),
 ]
 
 
@@ -172,6 +185,11 @@ def test_survey_of_a_file():
     assert "self-hosted" in read.labels["prune"][0]
     assert len(read.expressions) == CHAIN.read_text().count("${{")
     assert [(use.pinned, use.version, use.local) for use in read.uses] == [(True, "v0", False)] * 3
+
+
+def test_names_of_a_context():
+    assert references(read_workflow(CHAIN), "vars") == {"limit", "gpu_runner"}
+    assert references(read_workflow(CHAIN), "inputs") == {"stage", "limit", "note"}
 
 
 def test_survey_finds_what_is_dangerous(tmp_path):
