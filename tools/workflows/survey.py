@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.workflows.errors import Place
+from tools.workflows.expressions import string
 from tools.workflows.yaml_nodes import Node, read_yaml
 
 EXPRESSION = re.compile(r"\$\{\{.*?(?:\}\}|\Z)", re.DOTALL)
@@ -85,15 +86,15 @@ def survey(path: Path) -> Survey:
 
 
 def scalars(node: Node, path: tuple[str, ...]) -> Iterator[Found]:
-    """Yield all texts of a tree with their paths."""
+    """Yield all scalars of a tree as texts with their paths."""
     if isinstance(node.value, dict):
         for key, item in node.value.items():
             yield from scalars(item, (*path, key))
     elif isinstance(node.value, list):
         for index, item in enumerate(node.value):
             yield from scalars(item, (*path, str(index)))
-    elif isinstance(node.value, str):
-        yield Found(node.value, path, node.place)
+    else:
+        yield Found(string(node.value), path, node.place)
 
 
 def trigger_names(node: Node) -> tuple[str, ...]:
