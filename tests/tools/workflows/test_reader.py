@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.workflows import WorkflowError, read_workflow, references, survey
@@ -134,6 +134,7 @@ AXES = st.dictionaries(
 )
 
 
+@settings(max_examples=50)
 @given(AXES, st.data())
 def test_excludes_against_a_slow_loop(axes, data):
     wanted = data.draw(st.fixed_dictionaries({key: st.sampled_from("xyz") for key in sorted(axes)[:2]}))

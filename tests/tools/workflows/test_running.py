@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tools.workflows.hostile import hostile_texts
 from tools.workflows import Machine, WorkflowError, run_workflow
 
 CHAIN = Path(__file__).parent / "golden/chain.yml"
@@ -13,7 +14,7 @@ CHAIN = Path(__file__).parent / "golden/chain.yml"
 
 def run_chain(tmp_path, models, event="schedule", inputs=None, variables=None):
     repository = tmp_path / "repository"
-    repository.mkdir(exist_ok=True)
+    repository.mkdir(parents=True, exist_ok=True)
     (repository / "models.json").write_text(json.dumps({"model": models}) + "\n")
     return run_workflow(CHAIN, event, inputs or {}, variables or {}, repository, tmp_path / "store")
 
@@ -71,12 +72,57 @@ def test_labels_from_a_variable(tmp_path):
     assert run_chain(tmp_path, ["bert"], variables={"GPU_RUNNER": "1"}).job("prune").labels == ("self-hosted", "gpu")
 
 
-def test_an_input_stays_text(tmp_path):
+SHOWING = """
+    on: {workflow_dispatch: {inputs: {note: {type: string}}}}
+    env: {NOTE: "${{ inputs.note }}"}
+    jobs:
+      a:
+        name: shows ${{ vars.TEXT }}
+        runs-on: ubuntu-24.04
+        concurrency: one-${{ inputs.note }}
+        env: {TEXT: "${{ vars.TEXT }}"}
+        steps:
+          - name: ${{ inputs.note }}
+            if: inputs.note != '' && contains(vars.TEXT, inputs.note)
+            env: {BOTH: "${{ format('{0}{1}', inputs.note, vars.TEXT) }}"}
+            run: test "$NOTE$TEXT" = "$BOTH" && printf '%s' "$NOTE" > note && printf '%s' "$TEXT" > text
+"""
+
+
+def test_no_hostile_text_becomes_a_command(run, tmp_path):
     canary = tmp_path / "canary"
-    note = f'"; touch {canary}; $(touch {canary}) `touch {canary}`\n::error::x'
-    result = run_chain(tmp_path, ["bert"], "workflow_dispatch", {"note": note})
-    assert not canary.exists()
+    texts = hostile_texts(canary)
+    assert len(set(texts)) >= 25
+    for text in texts:
+        result = run(SHOWING, "workflow_dispatch", {"note": text}, {"TEXT": text})
+        workspace = tmp_path / f"store/{result.run_id}/jobs/a/workspace"
+        assert result.conclusion == "success", text
+        assert (workspace / "note").read_bytes() == (workspace / "text").read_bytes() == text.encode()
+        assert result.job("a").concurrency == f"one-{text}"
+    assert not list(tmp_path.rglob("canary"))
+
+
+def test_a_hostile_variable_cannot_add_outputs_to_a_line(tmp_path):
+    result = run_chain(tmp_path, [], variables={"LIMIT": "5\nmatrix={}"})
+    assert result.job("plan").outputs["matrix"].startswith('{"model"'), "the heredoc behind it wins"
+    assert result.job("plan").outputs["limit"] == "5"
+
+
+def test_lines_for_the_runner_are_reported(tmp_path):
+    result = run_chain(tmp_path, [], "workflow_dispatch", {"note": "a\n::error::x"})
     assert result.job("plan").commands == ("::error::x",)
+
+
+def test_programs_of_the_machine_stand_in_for_others(run_steps, tmp_path):
+    program = tmp_path / "programs/gh"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho "asked: $*"\n')
+    program.chmod(0o755)
+    steps = "- run: gh run list --limit 1"
+    result = run_steps(steps, machine=Machine(programs=(program.parent,)))
+    log = result.job("a").log
+    assert log is not None and "asked: run list --limit 1" in log.read_text()
+    assert result.conclusion == "success"
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,7 @@ def test_artifacts_keep_their_shape(run_steps):
     result = run_steps(
         """
         - run: mkdir -p out/a/.git out/b && touch out/a/1.txt out/a/2.log out/b/1.txt out/a/.git/x other.txt out/.hidden
+        - run: chmod +x out/a/1.txt
         - {uses: actions/upload-artifact@v4, with: {name: folder, path: out}}
         - {uses: actions/upload-artifact@v4, with: {name: file, path: out/a/1.txt}}
         - {uses: actions/upload-artifact@v4, with: {name: wild, path: "out/*/1.txt"}}
@@ -171,7 +172,7 @@ def test_artifacts_keep_their_shape(run_steps):
         - {uses: actions/upload-artifact@v4, with: {name: hidden, path: out, include-hidden-files: true}}
         - {uses: actions/download-artifact@v4, with: {path: all, pattern: "fi*"}}
         - {uses: actions/download-artifact@v4, with: {path: one, name: wild}}
-        - run: test -f all/file/1.txt && test ! -e all/folder && test -f one/a/1.txt
+        - run: test -f all/file/1.txt && test ! -e all/folder && test -f one/a/1.txt && test ! -x one/a/1.txt
         """
     )
     assert result.conclusion == "success", log_of(result)

@@ -38,7 +38,7 @@ def upload(call: ActionCall) -> dict[str, str]:
     for path in files:
         target = folder / path.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target)
+        shutil.copyfile(path, target)  # an artifact keeps no permissions: a program is none afterwards
     artifacts[name] = Artifact(name, folder, retention)
     return {"artifact-id": str(len(artifacts)), "artifact-url": folder.as_uri()}
 

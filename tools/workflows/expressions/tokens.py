@@ -13,7 +13,7 @@ Kind = Literal["string", "number", "name", "sign", "end"]
 PATTERN = re.compile(
     r"(?P<space>\s+)"
     r"|(?P<string>'(?:[^']|'')*')"
-    r"|(?P<number>(?:[-+]?(?:\d|\.\d)|[-+](?=Infinity\b))[\w.]*(?:(?<=[eE])[-+]\w+)?)"
+    r"|(?P<number>(?:[-+]?(?:\d|\.\d)|-(?=Infinity\b))[\w.]*(?:(?<=[eE])[-+]\w+)?)"
     r"|(?P<name>[A-Za-z_][\w-]*)"
     r"|(?P<sign>&&|\|\||==|!=|<=|>=|[<>!()\[\].,*])",
     re.ASCII,

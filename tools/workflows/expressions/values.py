@@ -75,8 +75,15 @@ def number_of_text(text: str) -> float:
     if DECIMAL.fullmatch(text):
         return float(text)
     if BASED.fullmatch(text):
-        return as_number(int(text, 0))
-    return {"Infinity": math.inf, "+Infinity": math.inf, "-Infinity": -math.inf}.get(text, math.nan)
+        return signed(int(text, 0))
+    return {"Infinity": math.inf, "-Infinity": -math.inf}.get(text, math.nan)
+
+
+def signed(pattern: int) -> float:
+    """Return what 32 bits mean as a signed integer, as the runner reads 0x and 0o; more bits are no number."""
+    if pattern >= 2**32:
+        return math.nan
+    return float(pattern - 2**32 if pattern >= 2**31 else pattern)
 
 
 def string(value: Value) -> str:
