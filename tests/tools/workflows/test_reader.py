@@ -163,6 +163,10 @@ def test_assignments_survive_a_round_trip(values):
     assert assignments(text, "x") == {name: "\n".join(lines) for name, lines in values.items()}
 
 
+def test_whichever_sign_comes_first_decides():
+    assert assignments("a=b<<c\nd<<E=F\ng\nE=F\n", "x") == {"a": "b<<c", "d": "g"}
+
+
 @given(st.text(alphabet="ab=<\n\r ", max_size=30))
 def test_any_output_is_parsed_or_refused(text):
     try:

@@ -101,6 +101,20 @@ def test_variables_of_the_runner_cannot_be_set(run_steps, name):
     assert run_steps(f'- run: echo {name}=x >> "$GITHUB_ENV"').conclusion == "failure"
 
 
+def test_folders_added_to_the_path_come_first(run_steps):
+    result = run_steps(
+        r"""
+        - run: |
+            mkdir one two
+            printf '#!/bin/sh\necho one\n' > one/date && printf '#!/bin/sh\necho two\n' > two/date && chmod +x */date
+            printf '%s\n' "$PWD/one" >> "$GITHUB_PATH"
+        - run: test "$(date)" = one && echo "$PWD/two" >> "$GITHUB_PATH"
+        - run: test "$(date)" = two
+        """
+    )
+    assert result.conclusion == "success", log_of(result)
+
+
 def test_working_directory(run_steps):
     result = run_steps(
         """
