@@ -65,6 +65,7 @@ def test_inputs_then_variables_then_defaults(tmp_path):
     assert limit(variables={"LIMIT": "7"}) == "7"
     assert limit("workflow_dispatch", variables={"LIMIT": "7"}) == "3"
     assert limit("workflow_dispatch", {"limit": "9"}, {"LIMIT": "7"}) == "9"
+    assert limit("workflow_dispatch", {"limit": ""}, {"LIMIT": "7"}) == "7", "an emptied field has no default"
 
 
 def test_labels_from_a_variable(tmp_path):
