@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.workflows.errors import ExpressionError, WorkflowError
@@ -298,6 +298,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(JSON)
 def test_json_survives_a_round_trip(value):
     scope = Scope({"x": {"y": value}})
@@ -308,6 +309,7 @@ def test_json_survives_a_round_trip(value):
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3).map(float) | st.sampled_from(["", "a", "A", "1", "-2", "true"])
 
 
+@settings(max_examples=60)
 @given(SCALARS, SCALARS)
 def test_comparisons_agree_with_one_another(left, right):
     def holds(sign):

@@ -155,6 +155,7 @@ NAMES = st.text(alphabet="ab_-", min_size=1, max_size=4)
 TEXTS = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=10)
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(NAMES, st.lists(TEXTS, max_size=3)))
 def test_assignments_survive_a_round_trip(values):
     text = "".join(
