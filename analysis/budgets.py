@@ -6,6 +6,8 @@ from typing import Protocol, TypeVar
 # Removed shares of the prunable weights that count as one budget, fraction. Rounding to whole heads, neurons, layers
 # and ranks keeps methods of one scope within it at most ratios; a tenth and a quarter of a model are far apart.
 TOLERANCE = 0.02
+# Values of `removed_as` that leave as many weights as before.
+_AMONG_THEMSELVES = ("copies", "low_rank")
 
 
 class Removed(Protocol):
@@ -31,6 +33,11 @@ def budget_of(row: Removed) -> float | None:
     return row.removed_share if _kind(row) else row.removed_fraction
 
 
+def budget_note(removed_as: str | None) -> str:
+    """Return what a budget counts where that is not weights: " (copies)" or " (low rank)"."""
+    return f" ({removed_as.replace('_', ' ')})" if removed_as in _AMONG_THEMSELVES else ""
+
+
 def comparable(row: Removed, other: Removed, tolerance: float = TOLERANCE) -> bool:
     """Return whether two results removed the same share in the same sense; unknown shares are not comparable."""
     mine, theirs = budget_of(row), budget_of(other)
@@ -47,4 +54,4 @@ def nearest_comparable(row: Removed, candidates: Iterable[Row], tolerance: float
 
 
 def _kind(row: Removed) -> str | None:
-    return row.removed_as if row.removed_as in ("copies", "low_rank") else None
+    return row.removed_as if row.removed_as in _AMONG_THEMSELVES else None

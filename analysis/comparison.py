@@ -1,6 +1,5 @@
 """What pruning does to a model, relative to the dense one: the rows, and what can be read from them."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -9,6 +8,7 @@ from statistics import median
 from typing import Protocol
 
 from analysis.budgets import comparable
+from analysis.grouped import grouped
 from analysis.losses import LOSSES, Losses, Place, Relative
 from analysis.numbers import percent
 from analysis.section import QUERIES, Answers
@@ -131,9 +131,7 @@ def best_methods(rows: Iterable[DamageRow]) -> set[Place]:
     Comparable are results on the same model in the same scope that removed as much. What has rivals at its asked ratio
     and is comparable with no other method is not the best of anything.
     """
-    groups: dict[tuple[str, str, str], list[DamageRow]] = defaultdict(list)
-    for row in rows:
-        groups[row.source, row.model_id, row.scope].append(row)
+    groups = grouped(rows, lambda row: (row.source, row.model_id, row.scope))
     return {row.place for group in groups.values() for row in group if _is_best(row, group)}
 
 

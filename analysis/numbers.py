@@ -8,9 +8,11 @@ __all__ = [
     "FORMS",
     "count_of",
     "decimal",
+    "known_span",
     "many",
     "percent",
     "range_of",
+    "share_of",
     "short_count",
     "span",
     "times",
@@ -65,6 +67,11 @@ def span(low: float, high: float) -> str:
     return short_count(low) if low == high else f"{short_count(low)} to {short_count(high)}"
 
 
+def known_span(low: float | None, high: float | None) -> str:
+    """Return "12 to 48" as `span` does, "not read" where an end is unknown."""
+    return "not read" if low is None or high is None else span(low, high)
+
+
 def exact_times(ratio: float) -> str:
     """Return 1.0283 as "1.028 x"."""
     return f"{ratio:.3f} x"
@@ -73,6 +80,11 @@ def exact_times(ratio: float) -> str:
 def exact_percent(fraction: float) -> str:
     """Return .2564 as "25.6 %"."""
     return f"{100 * fraction:.1f} %"
+
+
+def share_of(fraction: float | None) -> str:
+    """Return .2564 as "25.6 %", None as "not measured"."""
+    return "not measured" if fraction is None else exact_percent(fraction)
 
 
 def correlation(rho: float) -> str:

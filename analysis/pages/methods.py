@@ -1,22 +1,21 @@
 """A page a pruning method that was run."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from analysis.baselines import Comparison, comparisons_of
-from analysis.capped import capped
+from analysis.capped import capped, first_models
 from analysis.comparison import DAMAGE, DamageRow, damage_rows
 from analysis.document import Block, Bullets, Column, Inline, Link, Picture, Table, paragraph
 from analysis.figures.pruning import WORST_DAMAGE
+from analysis.grouped import grouped
 from analysis.losses import LOSSES
-from analysis.numbers import count_of, many, percent, range_of, times, times_with_interval
-from analysis.pages.failures import FAILURES, FailureRow, failures_table
+from analysis.numbers import count_of, many, percent, range_of, share_of, times, times_with_interval
+from analysis.pages.failures import FAILURES, failures_table
 from analysis.paths import method_page, model_page
 from analysis.section import Answers, PageSet, SubjectPage
 from analysis.sections.prune.baselines import baseline_sentences
-from analysis.sections.prune.damage import SHOWN_MODELS, share_of, which_models
 from analysis.subjects import METHODS, SUBJECTS, MethodRow, listed_subjects
 from pictures.heatmaps import draw_layer_heatmaps
 
@@ -35,15 +34,9 @@ class MethodCell:
 
 
 def _pages(answers: Answers) -> tuple[SubjectPage, ...]:
-    damage = defaultdict[str, list[DamageRow]](list)
-    for row in answers.derive(damage_rows):
-        damage[row.method].append(row)
-    compared = defaultdict[str, list[Comparison]](list)
-    for item in answers.derive(comparisons_of):
-        compared[item.row.method].append(item)
-    failures = defaultdict[str, list[FailureRow]](list)
-    for failure in answers[FAILURES]:
-        failures[failure.method].append(failure)
+    damage = grouped(answers.derive(damage_rows), lambda row: row.method)
+    compared = grouped(answers.derive(comparisons_of), lambda item: item.row.method)
+    failures = grouped(answers[FAILURES], lambda row: row.method)
     linked = {(row.source, row.model_id) for row in answers.derive(listed_subjects)}
     return tuple(
         SubjectPage(
@@ -110,9 +103,8 @@ def _cells(row: DamageRow, linked: set[tuple[str, str]]) -> tuple[Inline, ...]:
 
 def _picture(rows: list[DamageRow]) -> Picture:
     """Return the heatmap of damage by model and ratio, the first models by name."""
-    models = sorted({row.model_id for row in rows})
-    shown = [row for row in rows if row.model_id in models[:SHOWN_MODELS]]
-    names = short_names(models)
+    shown, which = first_models(rows)
+    names = short_names(sorted({row.model_id for row in rows}))
     ordered = sorted(shown, key=lambda row: (row.ratio, row.model_id))
     cells = [
         MethodCell(row.method, names[row.model_id], percent(row.ratio), min(row.damage, WORST_DAMAGE))
@@ -121,7 +113,7 @@ def _picture(rows: list[DamageRow]) -> Picture:
     title = _title(rows)
     caption = (
         f"Perplexity over dense (1 = no damage, colours logarithmic, more than {WORST_DAMAGE:,.0f} drawn as that), by "
-        f"model and asked share; {which_models(models)}n = {range_of(row.n_windows for row in shown)} windows a cell; "
+        f"model and asked share; {which}n = {range_of(row.n_windows for row in shown)} windows a cell; "
         "intervals stand in the table."
     )
     draw = partial(

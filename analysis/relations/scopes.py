@@ -17,6 +17,7 @@ from analysis.comparison import (
     headline_ratio,
     median_damage,
 )
+from analysis.grouped import grouped
 from analysis.losses import LOSSES
 from analysis.relations.derived import Derived
 from analysis.section import QUERIES, Answers
@@ -109,7 +110,7 @@ def best_rows(answers: Answers) -> list[BestRow]:
     if not rows:
         return []
     families = {(row.source, row.model_id): row.family_id for row in answers[MEASURED_FAMILIES]}
-    compared = _by_place(answers.derive(comparisons_of))
+    compared = grouped(answers.derive(comparisons_of), lambda item: item.row.place)
     found = [_best(row, families, compared[row.place]) for row in _winners(rows, headline_ratio(rows))]
     # Nine digits: the last ones of a float differ between machines, and equals stand by name.
     return sorted(found, key=lambda row: (row.scope, float(f"{row.damage:.9g}"), row.model_id, row.source))
@@ -198,13 +199,6 @@ def _headroom(key: tuple[str, str, str], rows: list[DamageRow]) -> HeadroomRow:
     if best is None:
         return HeadroomRow(*key, None, None, None, None)
     return HeadroomRow(*key, best.method, best.ratio, best.damage, best.removed_fraction)
-
-
-def _by_place(compared: Iterable[Comparison]) -> dict[tuple[str, str, str, float], list[Comparison]]:
-    found: dict[tuple[str, str, str, float], list[Comparison]] = defaultdict(list)
-    for item in compared:
-        found[item.row.place].append(item)
-    return found
 
 
 def _model_and_scope(row: DamageRow) -> tuple[str, str, str]:

@@ -1,7 +1,7 @@
 """The sections of the report, in the order in which they stand in their files.
 
 A section is a query in `queries/`, a frozen row, and a function from rows to blocks. To add one, write
-`sections/NAME.py` and `queries/NAME.sql` and list it here.
+`queries/NAME.sql` and `sections/PAGE/NAME.py` and list it here.
 """
 
 from analysis.section import Section

@@ -24,6 +24,7 @@ from analysis.tabular import csv_text
 from pruning.experiments import specification
 from pruning.methods import METHODS
 from tests.analysis.synthetic_prediction import model
+from tools.train_variants import measurements_folder
 from tools.variants import HEAD_WIDTH, VARIANTS
 
 LARGEST_FILES = 300_000
@@ -106,6 +107,11 @@ def test_the_committed_measurements_are_whole_and_small() -> None:
 
 def test_the_report_depends_on_the_committed_measurements() -> None:
     assert {f"analysis/measurements/{name}" for name in (MODELS, DAMAGES, PROVENANCE)} <= {*_code()}
+
+
+def test_a_trial_replaces_no_committed_measurements(tmp_path: Path) -> None:
+    assert measurements_folder(tmp_path, len(VARIANTS)) == FOLDER
+    assert measurements_folder(tmp_path, 1) == tmp_path / "measurements"
 
 
 def test_variants_are_distinct_and_prunable_by_heads() -> None:

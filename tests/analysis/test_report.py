@@ -1,4 +1,4 @@
-"""The whole report: golden index, same bytes, partial stores, numbers found again.
+"""The whole report: golden index, partial stores, links, tables, sentences.
 
 `ARBORIST_UPDATE_GOLDEN=1 pytest tests/analysis/test_report.py` writes the golden file anew.
 """
@@ -35,7 +35,6 @@ from tests.analysis.synthetic import (
 GOLDEN = Path(__file__).parent / "golden" / "README.md"
 PAGES = tuple(f"{report}.md" for report in TITLES)
 PARSER = MarkdownIt("commonmark").enable("table")
-LARGEST_PICTURE = 150_000
 
 
 def test_the_index_is_the_golden_one(full: Built) -> None:
@@ -44,28 +43,12 @@ def test_the_index_is_the_golden_one(full: Built) -> None:
     assert full.text("README.md") == GOLDEN.read_text(encoding="utf-8")
 
 
-def test_the_same_rows_in_another_order_give_the_same_bytes(full: Built) -> None:
-    with Store.open(None) as store:
-        for (table,) in full.store.rows(
-            "SELECT table_name FROM duckdb_tables() WHERE table_name NOT LIKE '%migration%'"
-        ):
-            store.connection.register("copied", full.store.connection.sql(f"SELECT * FROM {table}").to_arrow_table())
-            store.connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM copied ORDER BY hash(copied)")
-            store.connection.unregister("copied")
-        again = build_report(Answers(store), PlainProgress())
-    assert {path: content == full.files[path] for path, content in again.items()} == dict.fromkeys(full.files, True)
-
-
-def test_every_picture_has_its_numbers_and_is_small(full: Built) -> None:
+def test_every_picture_has_its_numbers(full: Built) -> None:
     pictures = {Path(path).stem for path in full.files if path.startswith("images/")}
     assert len(pictures) >= 8
     tables = {Path(path).stem for path in full.files if path.startswith("csv_data/")}
     assert tables == {*pictures, *DERIVED.names(), Path(NUMBERS_FILE).stem}
     for name in pictures:
-        content = full.files[f"images/{name}.png"]
-        assert content.startswith(b"\x89PNG")
-        assert len(content) < LARGEST_PICTURE
-        assert b"tIME" not in content
         assert full.text(f"csv_data/{name}.csv").count("\n") > 1
 
 

@@ -1,4 +1,7 @@
-"""Pictures of odd rows: hostile names, one row, missing numbers. A warning of matplotlib fails the test."""
+"""Pictures of a whole report, and of odd rows: hostile names, one row, missing numbers.
+
+A warning of matplotlib fails the test.
+"""
 
 from dataclasses import replace
 from functools import partial
@@ -6,16 +9,34 @@ from functools import partial
 import pytest
 from pandas import DataFrame
 
+from analysis.build import build_report
 from analysis.document import Picture
 from analysis.figures.pruning import draw_damage, draw_prunability, draw_scopes
 from analysis.figures.render import render_png
+from analysis.section import Answers
 from analysis.sections.extract.catalog import OutcomeRow, outcomes_picture
 from analysis.sections.process.families import FamilyRow, families_picture
 from analysis.sections.prune.damage import damage_picture, model_pictures, prunability_picture
 from pictures.style import COLORS, GREY, OTHER, colors_of, label
+from pipeline.progress import PlainProgress
+from tests.analysis.conftest import Built
 from tests.analysis.test_comparison import damage_row
 
 NAMES = ("$x_1$ \\frac{", "模型 🤖", "a\nb\x00", "=" * 300, "_", "", "<b>&amp;", "\u202eevil")
+
+
+LARGEST_PICTURE = 150_000
+
+
+@pytest.mark.usefixtures("drawn")
+def test_every_picture_of_a_report_is_drawn_and_small(full: Built) -> None:
+    files = build_report(Answers(full.store), PlainProgress())
+    pictures = {path: content for path, content in files.items() if path.startswith("images/")}
+    assert len(pictures) >= 30
+    for path, content in pictures.items():
+        assert content.startswith(b"\x89PNG"), path
+        assert len(content) < LARGEST_PICTURE, path
+        assert b"tIME" not in content, path
 
 
 def family(name: str) -> FamilyRow:

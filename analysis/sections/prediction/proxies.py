@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from functools import partial
 
+from analysis.capped import SHOWN_MODELS
 from analysis.document import Block, Code, Column, Inline, Picture, Strong, Table, paragraph
 from analysis.figures.redundancy import draw_proxies
 from analysis.numbers import count_of, decimal, range_of
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.prune.damage import SHOWN_MODELS
 from store import Query
 
 MAIN_TRUTH = "kl"

@@ -8,9 +8,9 @@ from analysis.capped import capped
 from analysis.comparison import DAMAGE, DAMAGE_BOUND, DamageRow, damage_rows, headroom
 from analysis.document import Block, Bullets, Column, Inline, Strong, Table, paragraph
 from analysis.losses import LOSSES
-from analysis.numbers import count_of, decimal, percent, times
+from analysis.numbers import count_of, percent, share_of, times, with_interval
 from analysis.section import Answers, Section
-from analysis.sections.prune.damage import IN_FULL, share_of
+from analysis.sections.prune.damage import IN_FULL
 from analysis.sections.prune.dense import MISSING
 
 LISTED_EXCEPTIONS = 6
@@ -105,7 +105,7 @@ def _cells(item: Comparison) -> tuple[Inline, ...]:
         percent(other.ratio) if other else "",
         share_of(budget_of(other)) if other else "",
         times(other.damage) if other else "",
-        f"{decimal(found.value)} [{decimal(found.low)}, {decimal(found.high)}]" if found else "",
+        with_interval(found.value, found.low, found.high) if found else "",
         str(found.n_windows) if found else "",
         f"{found.n_seeds} and {found.n_other_seeds}" if found else "",
         Strong(item.verdict) if item.verdict.startswith("clearly") else item.verdict,

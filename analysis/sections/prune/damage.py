@@ -1,14 +1,13 @@
 """How much each model can lose, by method."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
 from analysis.baselines import BASELINES
-from analysis.budgets import TOLERANCE, budget_of
-from analysis.capped import capped
+from analysis.budgets import TOLERANCE, budget_note, budget_of
+from analysis.capped import SHOWN_MODELS, capped, first_models
 from analysis.comparison import (
     DAMAGE,
     DamageRow,
@@ -20,11 +19,10 @@ from analysis.comparison import (
 from analysis.document import Block, Column, Picture, Strong, Table, paragraph
 from analysis.figures.pruning import WORST_DAMAGE, draw_damage, draw_prunability, draw_scopes
 from analysis.losses import LOSSES
-from analysis.numbers import count_of, many, percent, range_of, times, times_with_interval, with_interval
+from analysis.numbers import count_of, many, percent, range_of, share_of, times, times_with_interval, with_interval
 from analysis.section import Answers, Section
 from analysis.sections.prune.dense import DENSE, MISSING, DenseRow
 
-SHOWN_MODELS = 12
 IN_FULL = "Every result of a model stands on its own page."
 SCOPES = (
     (
@@ -44,7 +42,6 @@ BUDGETS = (
         "the mean over seeds where there are several."
     ),
 )
-_BUDGETS = {"copies": " (copies)", "low_rank": " (low rank)"}
 
 
 @dataclass(frozen=True)
@@ -73,11 +70,6 @@ class ScopePoint:
     damage_low: float
     damage_high: float
     n_models: int
-
-
-def which_models(models: Sequence[str]) -> str:
-    """Return "the first 12 of 30 models by name; ", nothing when all of them are shown."""
-    return f"the first {SHOWN_MODELS} of {len(models)} models by name; " if len(models) > SHOWN_MODELS else ""
 
 
 def damage_picture(rows: list[DamageRow]) -> Picture:
@@ -109,7 +101,7 @@ def model_pictures(rows: list[DamageRow], dense: list[DenseRow]) -> tuple[Pictur
 
 
 def _model_picture(rows: list[DamageRow], floors: dict[tuple[str, str], float]) -> Picture:
-    models = sorted({row.model_id for row in rows})
+    shown, which = first_models(rows)
     points = [
         DamagePoint(
             row.model_id,
@@ -122,11 +114,9 @@ def _model_picture(rows: list[DamageRow], floors: dict[tuple[str, str], float]) 
             row.n_seeds,
             floors.get((row.source, row.model_id)),
         )
-        for row in rows
-        if row.model_id in models[:SHOWN_MODELS]
+        for row in shown
     ]
     scope = rows[0].scope
-    which = which_models(models)
     caption = (
         f"Perplexity over the dense model's, logarithmic, more than {WORST_DAMAGE:,.0f} x drawn at the edge; {which}"
         f"n = {range_of(row.n_windows for row in rows)} evaluation windows a point; bars: paired 95 % interval "
@@ -216,7 +206,7 @@ def leaderboard(rows: list[DamageRow]) -> Table:
             times_with_interval(row.damage, row.damage_low, row.damage_high),
             many(row.n_windows),
             str(row.n_seeds),
-            f"{share_of(budget_of(row))}{_BUDGETS.get(row.removed_as or '', '')}",
+            f"{share_of(budget_of(row))}{budget_note(row.removed_as)}",
             share_of(row.parameters_left),
             "not measured" if row.latency_left is None else f"{row.latency_left:.2f} x",
             Strong(f"best {row.scope} method") if row.place in best else "",
@@ -224,10 +214,6 @@ def leaderboard(rows: list[DamageRow]) -> Table:
         for row in ordered
     )
     return Table(columns, tuple(cells))
-
-
-def share_of(fraction: float | None) -> str:
-    return "not measured" if fraction is None else f"{100 * fraction:.1f} %"
 
 
 def _damage_alt(rows: list[DamageRow]) -> str:
