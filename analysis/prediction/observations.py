@@ -51,7 +51,7 @@ def family_of(model: ModelRow, types: Mapping[str, str]) -> str:
 
 
 def at_home(models: Iterable[ModelRow], own: Iterable[ModelRow], types: Mapping[str, str]) -> list[ModelRow]:
-    """Return models kept from elsewhere in the store's families: the own measured model's of their type, else the type's.
+    """Return kept models in the store's families: the own measured model's of their type, else the type's.
 
     A family under two names would be learned from while it is left out. Without either they keep the one they have.
     """
