@@ -80,7 +80,8 @@ def comparisons_of(answers: Answers) -> list[Comparison]:
 def compare_with_baselines(rows: Sequence[DamageRow], losses: Losses | None = None) -> list[Comparison]:
     """Return every method against each measured baseline of its scope, in the order of the rows.
 
-    The baseline's ratio is the one whose budget is nearest to the method's; a random baseline is compared with none.
+    The baseline's ratio is the method's, or else the one of the nearest budget (`budgets.nearest_comparable`); a random
+    baseline is compared with none.
     """
     measured = grouped(rows, lambda row: (row.source, row.model_id, row.method))
     return [

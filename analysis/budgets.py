@@ -14,6 +14,8 @@ class Removed(Protocol):
     """What was taken from a model: see columns of `damage.sql`."""
 
     @property
+    def ratio(self) -> float: ...
+    @property
     def removed_fraction(self) -> float | None: ...
     @property
     def removed_share(self) -> float | None: ...
@@ -47,10 +49,18 @@ def comparable(row: Removed, other: Removed, tolerance: float = TOLERANCE) -> bo
 
 
 def nearest_comparable(row: Removed, candidates: Iterable[Row], tolerance: float = TOLERANCE) -> Row | None:
-    """Return the candidate whose budget is nearest to the row's, the first of equals; None = none is comparable."""
+    """Return the comparable candidate of the same asked ratio, else that of the nearest budget; None = there is none.
+
+    With grouped queries a quarter and a half of the heads can be as many weights (two query heads and their key-value
+    head, or three query heads): the budget alone would not tell which of the two was asked for.
+    """
     budget = budget_of(row)
     close = [other for other in candidates if comparable(row, other, tolerance)]
-    return min(close, key=lambda other: abs((budget_of(other) or 0.0) - (budget or 0.0)), default=None)
+    return min(
+        close,
+        key=lambda other: (other.ratio != row.ratio, abs((budget_of(other) or 0.0) - (budget or 0.0))),
+        default=None,
+    )
 
 
 def _kind(row: Removed) -> str | None:

@@ -66,7 +66,8 @@ class ScopeRow:
     """The method with the least median damage of a scope at the headline ratio, of those measured on most models.
 
     Baselines are medians over the models where they are comparable; `n_clear` of `n_compared` comparisons with
-    `compared_with`, the trivial baseline or else the random one, are clearly better.
+    `compared_with`, the trivial baseline or else the random one, are clearly better. `parameters_left` and
+    `latency_left` are means over models; `n_smaller` of them have fewer parameters, the others zeros or low rank.
     """
 
     scope: str
@@ -84,6 +85,7 @@ class ScopeRow:
     n_compared: int
     n_clear: int
     parameters_left: float | None
+    n_smaller: int
     latency_left: float | None
 
 
@@ -172,7 +174,9 @@ def _scope(scope: str, rows: list[DamageRow], compared: Iterable[Comparison]) ->
     return ScopeRow(
         scope, method, rows[0].ratio, len(mine), median(values), min(values), max(values), *trivial, *random,
         against, len(verdicts), verdicts.count("clearly better"),
-        _mean(row.parameters_left for row in mine), _mean(row.latency_left for row in mine),
+        _mean(row.parameters_left for row in mine),
+        sum(row.parameters_left is not None and row.parameters_left < 1 for row in mine),
+        _mean(row.latency_left for row in mine),
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from analysis.prediction.kept import (
     usable,
 )
 from analysis.prediction.models import ModelRow, is_learnable
+from analysis.prediction.observations import at_home
 from analysis.tabular import csv_text
 from pruning.experiments import specification
 from pruning.methods import METHODS
@@ -83,6 +84,13 @@ def test_a_model_that_the_store_measured_counts_once() -> None:
     assert {row.model_id for row in damages} == {"a"}
     retrained = replace(own, revision="rev2")
     assert len(usable(kept(), [retrained], {})[0]) == 2
+
+
+def test_kept_models_are_in_the_families_of_the_store_under_its_names() -> None:
+    models = [model("a", model_type=name, family_id="llama") for name in ("llama", "falcon", "new", None)]
+    own = [model("own", model_type="llama", family_id="mistral"), model("other", model_type=None)]
+    homes = at_home(models, own, {"llama": "vicuna", "falcon": "rw"})
+    assert [row.family_id for row in homes] == ["mistral", "rw", "llama", "llama"]
 
 
 def test_the_committed_measurements_are_of_this_protocol_and_these_methods() -> None:

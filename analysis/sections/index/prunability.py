@@ -47,6 +47,8 @@ def _scopes(rows: list[ScopeRow]) -> tuple[Block, ...]:
         "least and the greatest. Clearly better: models where the paired",
         joined(constant("confidence", "percent"), " interval of perplexity over the trivial baseline's (or else the"),
         joined("random one's) lies below ", constant("no_damage", "plain"), "."),
+        "Parameters left and latency: means over models, in brackets how many of them have fewer parameters; in the "
+        "others zeros or a low rank lie in the old shape.",
         cites(CITED_SCOPES, CITED_CONSTANTS),
     )
     columns = (
@@ -73,9 +75,17 @@ def _scope_cells(row: ScopeRow) -> tuple[Inline, ...]:
         _baseline(cited, row, "trivial"),
         _baseline(cited, row, "random"),
         joined(cited.number(row, "n_clear", "many"), " of ", cited.number(row, "n_compared", "many")),
-        cited.known(row, "parameters_left", "percent", "not measured"),
+        _parameters(row),
         cited.known(row, "latency_left", "times", "not measured"),
     )
+
+
+def _parameters(row: ScopeRow) -> Inline:
+    """Return "78 % (4 of 5)"."""
+    if row.parameters_left is None:
+        return "not measured"
+    counts = (CITED_SCOPES.number(row, "n_smaller", "many"), " of ", CITED_SCOPES.number(row, "n_models", "many"))
+    return joined(CITED_SCOPES.number(row, "parameters_left", "percent"), " (", *counts, ")")
 
 
 def _baseline(cited: Cited, row: ScopeRow | BestRow, which: str) -> Inline:
