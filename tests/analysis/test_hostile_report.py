@@ -102,7 +102,7 @@ def steering(shown: str) -> list[str]:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures take most of the time; the long test draws them."""
-    monkeypatch.setattr("analysis.build.render_png", lambda picture: b"png")
+    monkeypatch.setattr("analysis.figures.render.render_png", lambda picture: b"png")
 
 
 @pytest.fixture(scope="module")

@@ -166,7 +166,7 @@ def _drawn_from(picture: Picture) -> bytes:
 
 
 def test_a_new_model_changes_only_what_it_must(full: Built, filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analysis.build.render_png", _drawn_from)
+    monkeypatch.setattr("analysis.figures.render.render_png", _drawn_from)
     old = build_report(Answers(full.store), PlainProgress())
     see_again(filled)
     find_new_model(filled)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from analysis.document import Block, Column, Strong, Table, paragraph
-from analysis.numbers import count_of, decimal, percent, short_count, times
+from analysis.numbers import count_of, multiple, percent, short_count, times
 from analysis.prediction.forecasts import Forecast, Guess, forecasts, guesses, unmeasured
 from analysis.prediction.judged import Judged, judged, types_of
 from analysis.prediction.left_out import LEAST_FAMILIES
@@ -61,7 +61,7 @@ def guess_table(found: Judged, guessed: list[Guess]) -> Table:
     """Return what is expected of any unmeasured family: a row a scope, by the mean of the measured families."""
     columns = (
         Column("Scope"),
-        Column("Least damaging method"),
+        Column("Least damaging method measured on most families"),
         Column("Asked share", numeric=True),
         Column("Mean of measured families [interval]", numeric=True),
         Column("Families", numeric=True),
@@ -88,7 +88,7 @@ def _by_mean(guess: Guess) -> Guess:
 
 def _with_ends(damage: tuple[float, float, float]) -> str:
     value, low, high = damage
-    return f"{times(value)} [{decimal(low)}, {decimal(high)}]"
+    return f"{times(value)} [{multiple(low)}, {multiple(high)}]"
 
 
 def _family_table(guessed: list[Guess], shown: list[Forecast], n_families: int) -> tuple[Block, ...]:

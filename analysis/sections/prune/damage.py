@@ -17,7 +17,7 @@ from analysis.comparison import (
     headline_ratio,
     median_damage,
 )
-from analysis.document import Block, Column, Picture, Strong, Table, paragraph
+from analysis.document import Block, Column, Inline, Link, Picture, Strong, Table, paragraph
 from analysis.figures.pruning import WORST_DAMAGE, draw_damage, draw_prunability, draw_scopes
 from analysis.losses import LOSSES
 from analysis.numbers import count_of, many, percent, range_of, times, times_with_interval, with_interval
@@ -26,6 +26,7 @@ from analysis.sections.prune.dense import DENSE, MISSING, DenseRow
 
 SHOWN_MODELS = 12
 IN_FULL = "Every result of a model stands on its own page."
+LEADERBOARD_FILE = "exports/leaderboard.csv"
 SCOPES = (
     (
         "What is removed differs: weight methods set weights to zero and factorisation lowers the rank, in the old "
@@ -160,17 +161,17 @@ def _scope_title(rows: list[DamageRow], ratio: float) -> str:
 def prunability_picture(rows: list[DamageRow]) -> Picture:
     """Return the heatmap of models by methods at the headline ratio."""
     ratio = headline_ratio(rows)
-    models = sorted({row.model_id for row in rows})[: 3 * SHOWN_MODELS]
-    shown = [row for row in rows if row.ratio == ratio and row.model_id in models]
+    models = sorted({row.model_id for row in rows})
+    shown = [row for row in rows if row.ratio == ratio and row.model_id in models[:SHOWN_MODELS]]
     best = best_methods(shown)
     wins = Counter(method for _, _, method, _ in best)
     winners = [_most_wins([row for row in shown if row.scope == scope], wins) for scope in _scopes(shown, ratio)]
     title = f"Least damage of its scope (or equal) at {percent(ratio)} asked: {', '.join(winners)}"
     return Picture(
         "prunability",
-        "Heatmap of perplexity over dense, models by methods; the least of each scope is marked",
-        f"n = {range_of(row.n_windows for row in shown)} evaluation windows a cell; 1 = no damage; best: of its scope, "
-        "which the budget below makes comparable; scopes are not.",
+        "Heatmap of perplexity over dense, methods by models; the least of each scope is marked",
+        f"{which_models(models)}n = {range_of(row.n_windows for row in shown)} evaluation windows a cell; 1 = no "
+        "damage; best: of its scope, which the budget below makes comparable; scopes are not.",
         shown,
         partial(draw_prunability, title=title, best={(model, method) for _, model, method, _ in best}),
     )
@@ -239,6 +240,15 @@ def _damage_alt(rows: list[DamageRow]) -> str:
     )
 
 
+def at_headline(rows: list[DamageRow]) -> tuple[Inline, ...]:
+    """Say at which asked share a table is, and where the others are."""
+    link = Link("leaderboard.csv", LEADERBOARD_FILE)
+    return (
+        f"The table is of {percent(headline_ratio(rows))} asked; other shares: on the models' own pages, and in",
+        link,
+    )
+
+
 def _damage(answers: Answers) -> tuple[Block, ...]:
     rows = answers.derive(damage_rows)
     return (
@@ -247,7 +257,8 @@ def _damage(answers: Answers) -> tuple[Block, ...]:
         prunability_picture(rows),
         paragraph(*SCOPES),
         paragraph(*BUDGETS),
-        *capped(leaderboard(rows), IN_FULL),
+        paragraph(*at_headline(rows)),
+        *capped(leaderboard([row for row in rows if row.ratio == headline_ratio(rows)]), IN_FULL),
     )
 
 

@@ -10,7 +10,7 @@ from analysis.comparison import DAMAGE, DamageRow, damage_rows, pareto_front
 from analysis.document import Block, Code, Column, Inline, Picture, Table, paragraph
 from analysis.figures.pareto import draw_pareto
 from analysis.losses import LOSSES
-from analysis.numbers import decimal, percent, range_of, times
+from analysis.numbers import multiple, percent, range_of, times
 from analysis.section import Answers, Section
 from analysis.sections.prune.damage import share_of
 from analysis.sections.prune.dense import MISSING
@@ -149,7 +149,7 @@ def _front_table(points: list[ParetoPoint]) -> Table:
             point.cost,
             str(point.front),
             share_of(point.left),
-            f"{times(point.damage)} [{decimal(point.damage_low)}, {decimal(point.damage_high)}]",
+            f"{times(point.damage)} [{multiple(point.damage_low)}, {multiple(point.damage_high)}]",
             point.method,
             point.scope,
             percent(point.ratio),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from analysis.document import Block, Code, Picture, paragraph
+from analysis.document import Block, Code, Link, Picture, paragraph
 from analysis.numbers import count_of, decimal, percent, range_of
 from analysis.section import QUERIES, Answers, Section
 from analysis.sections.prune.damage import SHOWN_MODELS, which_models
@@ -118,7 +118,8 @@ def _heads(answers: Answers) -> tuple[Block, ...]:
     ]
     explained = paragraph(
         "Cheap to lose is a head of little importance, or one with a near double. Low entropy alone says nothing about "
-        "damage: reports/prediction.md has the correlations."
+        "damage. The correlations:",
+        Link("Prediction", "reports/prediction.md"),
     )
     return explained, *pictures
 

@@ -91,7 +91,7 @@ def test_the_same_store_gives_the_same_bytes(site: Mapping[str, bytes], site_sto
 
 
 def test_what_the_page_leads_to_is_in_the_report(site_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analysis.build.render_png", lambda picture: b"")
+    monkeypatch.setattr("analysis.figures.render.render_png", lambda picture: b"")
     files = build_report(Answers(site_store), PlainProgress())
     reader = Reader(files["site/index.html"])
     links = [attributes.get("href") or "" for _, attributes in reader.tags]
