@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from analysis.build import build_report
-from analysis.document import Paragraph, Picture, Table
-from analysis.section import Answers
+from analysis.document import Block, Paragraph, Picture, Table
+from analysis.exports import EXPORTS
+from analysis.pages import PAGES
+from analysis.section import Answers, Export, PageSet, Section
 from analysis.sections import SECTIONS
 from analysis.sections.index.changes import CHANGES, GROWTH, GrowthRow, has_grown
 from pipeline.progress import PlainProgress
@@ -165,6 +167,14 @@ def _drawn_from(picture: Picture) -> bytes:
     return repr((picture.rows, getattr(picture.draw, "keywords", picture.draw))).encode()
 
 
+def _is_moved(plug_in: PageSet | Export, moved: set[str]) -> bool:
+    return bool(moved & {query.path.stem for query in plug_in.queries})
+
+
+def _rendered(section: Section, answers: Answers) -> tuple[Block, ...]:
+    return section.render(answers) if answers[section.queries[0]] else ()
+
+
 def test_a_new_model_changes_only_what_it_must(full: Built, filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analysis.figures.render.render_png", _drawn_from)
     old = build_report(Answers(full.store), PlainProgress())
@@ -180,7 +190,11 @@ def test_a_new_model_changes_only_what_it_must(full: Built, filled: Store, monke
     for section in SECTIONS:
         if section.name in touched:
             may_change.add(f"{section.report}.md")
-            may_change |= _files_of(section.render(after)) | _files_of(section.render(before))
+            may_change |= _files_of(_rendered(section, after)) | _files_of(_rendered(section, before))
+    for page in (page for page_set in PAGES if _is_moved(page_set, moved) for page in page_set.pages(after)):
+        may_change |= {f"{page.path}.md"}.union(*(_files_of(blocks) for _, blocks in page.parts))
+    for export in (export for export in EXPORTS if _is_moved(export, moved)):
+        may_change |= {*export.files(after)}
     changed = {path for path in {*files, *old} if files.get(path) != old.get(path)}
     assert changed <= may_change
     assert {"README.md", "reports/extract.md", "images/growth.png"} <= changed
