@@ -67,19 +67,20 @@ _CITED_FLOOR = Cited("dense_floor")
 _CITED_CHECKS = Cited("check_totals")
 _CITED_PROXIES = Cited("proxy_totals", ("target",))
 _CITED_CONSTANTS = Cited("constants", ("name",))
+WITHOUT_NUMBERS = Link("refused or failed", "reports/prune.md#experiments-without-numbers")
 
 
 def _headlines(answers: Answers) -> tuple[Block, ...]:
     sentences = [
+        *_least_damage(answers),
+        *_speed(answers),
+        *_prediction(answers),
         _mined(answers),
         *_families(answers),
         *_names(answers),
         *_floor(answers),
-        *_least_damage(answers),
-        *_speed(answers),
         *_experiments(answers),
         *_checks(answers),
-        *_prediction(answers),
     ]
     missing = [paragraph(*NO_FAMILIES)] if not answers[FAMILIES] else []
     missing += [paragraph(*NO_EXPERIMENTS)] if not answers[DAMAGE] else []
@@ -222,8 +223,7 @@ def _experiments(answers: Answers) -> list[Sentence]:
                 *CITED_TOTALS.counted(totals, "n_pruned_models", "model"),
             ),
             "(with the dense models themselves),",
-            joined(CITED_TOTALS.number(totals, "n_unfinished", "many"), " refused or failed"),
-            joined("(", Link("why", "reports/prune.md"), ")."),
+            joined(CITED_TOTALS.number(totals, "n_unfinished", "many"), " ", WITHOUT_NUMBERS, "."),
             cites(CITED_TOTALS),
         )
     ]

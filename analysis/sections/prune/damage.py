@@ -133,7 +133,8 @@ def _model_picture(rows: list[DamageRow], floors: dict[tuple[str, str], float]) 
         f"n = {range_of(row.n_windows for row in rows)} evaluation windows a point; bars: paired 95 % interval "
         "over windows, and over seeds where there are several; dotted: exact floor of the language."
     )
-    title = f"{scope.capitalize()} methods: {_scope_title(rows, headline_ratio(rows))}"
+    ratio = headline_ratio(rows)
+    title = f"{scope.capitalize()} methods, {percent(ratio)} asked, median over models: {_scope_title(rows, ratio)}"
     alt = f"Line charts of perplexity over dense by asked share, a panel a model: {title}"
     return Picture(f"damage_{scope}", alt, caption, points, partial(draw_damage, title=title))
 
