@@ -10,7 +10,6 @@ from typing import Protocol
 from analysis.budgets import comparable
 from analysis.grouped import grouped
 from analysis.losses import LOSSES, Losses, Place, Relative
-from analysis.numbers import percent
 from analysis.section import QUERIES, Answers
 from store import Query
 
@@ -173,7 +172,7 @@ def mean_latency(rows: list[DamageRow], scope: str, ratio: float) -> float | Non
 
 
 def latency_by_scope(rows: list[DamageRow], ratio: float) -> list[str]:
-    """Return "layer 0.55 x (60 % of the parameters left)" for each scope whose latency was measured."""
+    """Return "layer 0.55 x (0.60 x)", latency and parameters over dense, for each scope whose latency was measured."""
     parts = []
     for scope in sorted({row.scope for row in rows}):
         latency = mean_latency(rows, scope, ratio)
@@ -181,7 +180,7 @@ def latency_by_scope(rows: list[DamageRow], ratio: float) -> list[str]:
             row.parameters_left for row in rows if row.scope == scope and row.ratio == ratio and row.parameters_left
         ]
         if latency is not None:
-            budget = f" ({percent(sum(left) / len(left))} of the parameters left)" if left else ""
+            budget = f" ({sum(left) / len(left):.2f} x)" if left else ""
             parts.append(f"{scope} {latency:.2f} x{budget}")
     return parts
 

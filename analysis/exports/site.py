@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from analysis.architecture_map import MAP, map_points
+from analysis.cited import TRACE
 from analysis.comparison import DAMAGE
 from analysis.document import Bullets, Inline, Joined, Link, Strong
 from analysis.leaderboard import leaderboard_rows, standings
@@ -61,7 +62,7 @@ def _span(span: Inline) -> Span:
             return span, "plain"
         case Strong(text) | Joined(strong=True, text=text):
             return text, "strong"
-        case Joined(parts) if any(isinstance(part, Link) for part in parts):
+        case Joined(parts) if any(isinstance(part, Link) and part.target == TRACE for part in parts):
             return span.text, "quiet"
         case _:
             return span.text, "plain"

@@ -25,12 +25,12 @@ LISTED = 150
 
 @dataclass(frozen=True)
 class MethodCell:
-    """A cell of a method's heatmap: perplexity over dense, more than 1,000 as that."""
+    """A cell of a method's heatmap: perplexity over dense, more than 1,000 as that; None = not measured."""
 
     panel: str
     row: str
     column: str
-    value: float
+    value: float | None
 
 
 def _pages(answers: Answers) -> tuple[SubjectPage, ...]:
@@ -103,22 +103,25 @@ def _cells(row: DamageRow, linked: set[tuple[str, str]]) -> tuple[Inline, ...]:
 
 def _picture(rows: list[DamageRow]) -> Picture:
     """Return the heatmap of damage by model and ratio, the first models by name."""
+    models = sorted({row.model_id for row in rows})
+    names = short_names(models)
     shown, which = first_models(rows)
-    names = short_names(sorted({row.model_id for row in rows}))
-    ordered = sorted(shown, key=lambda row: (row.ratio, row.model_id))
+    found = {(row.model_id, row.ratio): min(row.damage, WORST_DAMAGE) for row in shown}
+    drawn, ratios = sorted({row.model_id for row in shown}), sorted({row.ratio for row in shown})
+    places = [(model, ratio) for model in drawn for ratio in ratios]
     cells = [
-        MethodCell(row.method, names[row.model_id], percent(row.ratio), min(row.damage, WORST_DAMAGE))
-        for row in ordered
+        MethodCell(rows[0].method, names[model], percent(ratio), found.get((model, ratio))) for model, ratio in places
     ]
     title = _title(rows)
     caption = (
-        f"Perplexity over dense (1 = no damage, colours logarithmic, more than {WORST_DAMAGE:,.0f} drawn as that), by "
-        f"model and asked share; {which}n = {range_of(row.n_windows for row in shown)} windows a cell; "
-        "intervals stand in the table."
+        f"Perplexity over dense (1 = no damage, colours logarithmic and the same on every method's page, more than "
+        f"{WORST_DAMAGE:,.0f} drawn as that), by model and asked share; grey: not measured; {which}"
+        f"n = {range_of(row.n_windows for row in shown)} windows a cell; intervals stand in the table."
     )
     draw = partial(
         draw_layer_heatmaps, title=title, value_label="perplexity / dense", row_label="",
         column_label="asked share", logarithmic=True,
+        limits=(1.0, WORST_DAMAGE),
     )  # fmt: skip
     name = f"damage_by-{method_page(rows[0].method).rsplit('/', 1)[-1]}"
     return Picture(name, f"Heatmap of perplexity over dense, model by asked share. {title}", caption, cells, draw)
@@ -145,7 +148,7 @@ def _against(group: list[Comparison]) -> tuple[Block, ...]:
     if not sentences:
         return (paragraph("Compared with nothing: it is the scope's random baseline, or no baseline removed as much."),)
     n_models = len({(item.row.source, item.row.model_id) for item in group})
-    counted = f"{count_of(len(group), 'comparison')} on {count_of(n_models, 'model')}; each one stands in"
+    counted = f"{count_of(len(group), 'comparison')} on {count_of(n_models, 'model')}; how they are made:"
     return Bullets(tuple(sentences)), paragraph(counted, Link("Pruning", "reports/prune.md"))
 
 

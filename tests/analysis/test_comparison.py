@@ -199,7 +199,7 @@ def test_latency_of_a_scope_says_the_parameters_left() -> None:
         damage_row("random", latency_left=1.0, parameters_left=None),
         damage_row("mlp-random", scope="neuron", latency_left=None),
     ]
-    assert latency_by_scope(rows, 0.5) == ["layer 0.50 x (60 % of the parameters left)", "weight 1.00 x"]
+    assert latency_by_scope(rows, 0.5) == ["layer 0.50 x (0.60 x)", "weight 1.00 x"]
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from analysis.build import build_report
-from analysis.document import Paragraph, Picture, Table
+from analysis.document import Paragraph, Picture, Statistics, Table
 from analysis.pages import PAGES
 from analysis.section import Answers, PageSet, Section
 from analysis.sections import SECTIONS
@@ -191,7 +191,7 @@ def test_a_new_model_changes_only_what_it_must(full: Built, filled: Store) -> No
 def _files_of(section: Section, answers: Answers) -> set[str]:
     blocks = section.render(answers) if answers[section.queries[0]] else ()
     pictures = {path for block in blocks if isinstance(block, Picture) for path in _picture_files(block)}
-    return pictures | {f"statistics_txt/{block.name}.txt" for block in blocks if type(block).__name__ == "Statistics"}
+    return pictures | {f"statistics_txt/{block.name}.txt" for block in blocks if isinstance(block, Statistics)}
 
 
 def _files_of_pages(page_set: PageSet, answers: Answers) -> set[str]:

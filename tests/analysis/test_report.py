@@ -75,14 +75,15 @@ def test_links_and_pictures_lead_to_files_of_the_report(page: str, full: Built) 
     assert targets
     for target in targets:
         path, _, anchor = target.partition("#")
-        path = os.path.normpath(Path(page).parent / path)
+        path = os.path.normpath(Path(page).parent / path) if path else page
         assert path in full.files
         assert anchor in {"", *anchors_of(full.text(path) if anchor else "")}
 
 
 def anchors_of(page: str) -> set[str]:
     """Return what GitHub makes of the headings of a page."""
-    return {line.lstrip("# ").lower().replace(" ", "-") for line in page.split("\n") if line.startswith("#")}
+    headings = (line.lstrip("# ").lower() for line in page.split("\n") if line.startswith("#"))
+    return {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -17,7 +17,7 @@ from analysis.section import Answers
 from analysis.sections.extract.catalog import OutcomeRow, outcomes_picture
 from analysis.sections.process.families import FamilyRow, families_picture
 from analysis.sections.prune.damage import damage_picture, model_pictures, prunability_picture
-from pictures.style import COLORS, GREY, OTHER, colors_of, label
+from pictures.style import COLORS, GREY, OTHER, colors_of, facet_columns, facets, heading, label
 from pipeline.progress import PlainProgress
 from tests.analysis.conftest import Built
 from tests.analysis.test_comparison import damage_row
@@ -158,3 +158,22 @@ def test_colors_are_distinct_until_the_palette_ends() -> None:
     assert [colors[name] for name in names] == [*COLORS, GREY, GREY]
     assert colors[OTHER] == GREY
     assert len(set(COLORS)) == len(COLORS)
+
+
+def test_chance_is_grey_in_every_scope() -> None:
+    rows = [damage_row("a-method"), damage_row("random"), damage_row("mlp-random", scope="neuron")]
+    axes = draw_scopes(DataFrame(damage_picture(rows).rows), "title").axes
+    found = {container.get_label(): container.lines[0].get_color() for panel in axes for container in panel.containers}  # pyright: ignore
+    assert found == {"a-method": COLORS[0], "random": GREY, "mlp-random": GREY}
+
+
+def test_a_title_keeps_a_number_and_its_unit_on_one_line() -> None:
+    figure, _ = facets(1, 3.0, 2.0)
+    heading(figure, "depth-angular-healed " * 3 + "383 x and 50 % of 5.49 M x")
+    lines = figure.get_suptitle().split("\n")
+    assert len(lines) > 2
+    assert not [line for line in lines if line.startswith(("x", "%", "M", "angular", "healed"))]
+
+
+def test_four_panels_leave_no_hole() -> None:
+    assert [facet_columns(count) for count in (1, 2, 3, 4, 5, 9)] == [1, 2, 3, 2, 3, 3]

@@ -21,15 +21,15 @@ from analysis.sections.prune.dense import MISSING as NO_EXPERIMENTS
 
 def _headlines(answers: Answers) -> tuple[Block, ...]:
     sentences = [
+        *damage_sentences(answers),
+        *speed_sentences(answers),
+        *prediction_sentences(answers),
         mined_sentence(answers),
         *family_sentences(answers),
         *name_sentences(answers),
         *floor_sentences(answers),
-        *damage_sentences(answers),
-        *speed_sentences(answers),
         *experiment_sentences(answers),
         *check_sentences(answers),
-        *prediction_sentences(answers),
     ]
     missing = [paragraph(*NO_FAMILIES)] if not answers[FAMILIES] else []
     missing += [paragraph(*NO_EXPERIMENTS)] if not answers[DAMAGE] else []

@@ -52,6 +52,8 @@ _CITED_FLOOR = Cited("dense_floor")
 _CITED_CHECKS = Cited("check_totals")
 _CITED_PROXIES = Cited("proxy_totals", ("target",))
 
+WITHOUT_NUMBERS = Link("refused or failed", "reports/prune.md#experiments-without-numbers")
+
 
 def floor_sentences(answers: Answers) -> list[Sentence]:
     """Say how near dense models are to the floor of their language, nothing where it is not known."""
@@ -123,10 +125,9 @@ def experiment_sentences(answers: Answers) -> list[Sentence]:
                 *CITED_TOTALS.counted(totals, "n_experiments", "experiment"),
                 " done on ",
                 *CITED_TOTALS.counted(totals, "n_pruned_models", "model"),
-                ",",
             ),
-            joined(CITED_TOTALS.number(totals, "n_unfinished", "many"), " refused or failed"),
-            joined("(", Link("why", "reports/prune.md"), ")."),
+            "(with the dense models themselves),",
+            joined(CITED_TOTALS.number(totals, "n_unfinished", "many"), " ", WITHOUT_NUMBERS, "."),
             cites(CITED_TOTALS),
         )
     ]

@@ -70,7 +70,7 @@ def _scope_cells(row: ScopeRow) -> tuple[Inline, ...]:
         row.scope,
         method_link(row.method),
         joined(
-            cited.number(row, "damage", "times"), *cited.interval(row, "least_damage", "greatest_damage", "decimal")
+            cited.number(row, "damage", "times"), *cited.interval(row, "least_damage", "greatest_damage", "multiple")
         ),
         _baseline(cited, row, "trivial"),
         _baseline(cited, row, "random"),
@@ -146,7 +146,7 @@ def _best_cells(row: BestRow) -> tuple[Inline, ...]:
         model_link(row.source, row.model_id),
         row.family_id or "none",
         method_link(row.method),
-        joined(cited.number(row, "damage", "times"), *cited.interval(row, "damage_low", "damage_high", "decimal")),
+        joined(cited.number(row, "damage", "times"), *cited.interval(row, "damage_low", "damage_high", "multiple")),
         _baseline(cited, row, "trivial"),
         _baseline(cited, row, "random"),
         joined(budget, budget_note(row.removed_as)),

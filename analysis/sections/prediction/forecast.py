@@ -61,7 +61,7 @@ def guess_table(found: Judged, guessed: list[Guess]) -> Table:
     """Return what is expected of any unmeasured family: a row a scope, by the mean of the measured families."""
     columns = (
         Column("Scope"),
-        Column("Least damaging method"),
+        Column("Least damaging method measured on most families"),
         Column("Asked share", numeric=True),
         Column("Mean of measured families [interval]", numeric=True),
         Column("Families", numeric=True),

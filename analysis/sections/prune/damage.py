@@ -7,7 +7,7 @@ from statistics import median
 
 from analysis.baselines import BASELINES
 from analysis.budgets import TOLERANCE, budget_note, budget_of
-from analysis.capped import SHOWN_MODELS, capped, first_models
+from analysis.capped import capped, first_models
 from analysis.comparison import (
     DAMAGE,
     DamageRow,
@@ -16,7 +16,7 @@ from analysis.comparison import (
     headline_ratio,
     median_damage,
 )
-from analysis.document import Block, Column, Picture, Strong, Table, paragraph
+from analysis.document import Block, Column, Inline, Link, Picture, Strong, Table, paragraph
 from analysis.figures.pruning import WORST_DAMAGE, draw_damage, draw_prunability, draw_scopes
 from analysis.losses import LOSSES
 from analysis.numbers import count_of, many, percent, range_of, share_of, times, times_with_interval, with_interval
@@ -24,6 +24,7 @@ from analysis.section import Answers, Section
 from analysis.sections.prune.dense import DENSE, MISSING, DenseRow
 
 IN_FULL = "Every result of a model stands on its own page."
+LEADERBOARD_FILE = "exports/leaderboard.csv"
 SCOPES = (
     (
         "What is removed differs: weight methods set weights to zero and factorisation lowers the rank, in the old "
@@ -122,7 +123,8 @@ def _model_picture(rows: list[DamageRow], floors: dict[tuple[str, str], float]) 
         f"n = {range_of(row.n_windows for row in rows)} evaluation windows a point; bars: paired 95 % interval "
         "over windows, and over seeds where there are several; dotted: exact floor of the language."
     )
-    title = f"{scope.capitalize()} methods: {_scope_title(rows, headline_ratio(rows))}"
+    ratio = headline_ratio(rows)
+    title = f"{scope.capitalize()} methods, {percent(ratio)} asked, median over models: {_scope_title(rows, ratio)}"
     alt = f"Line charts of perplexity over dense by asked share, a panel a model: {title}"
     return Picture(f"damage_{scope}", alt, caption, points, partial(draw_damage, title=title))
 
@@ -150,17 +152,17 @@ def _scope_title(rows: list[DamageRow], ratio: float) -> str:
 def prunability_picture(rows: list[DamageRow]) -> Picture:
     """Return the heatmap of models by methods at the headline ratio."""
     ratio = headline_ratio(rows)
-    models = sorted({row.model_id for row in rows})[: 3 * SHOWN_MODELS]
-    shown = [row for row in rows if row.ratio == ratio and row.model_id in models]
+    first, which = first_models(rows)
+    shown = [row for row in first if row.ratio == ratio]
     best = best_methods(shown)
     wins = Counter(method for _, _, method, _ in best)
     winners = [_most_wins([row for row in shown if row.scope == scope], wins) for scope in _scopes(shown, ratio)]
     title = f"Least damage of its scope (or equal) at {percent(ratio)} asked: {', '.join(winners)}"
     return Picture(
         "prunability",
-        "Heatmap of perplexity over dense, models by methods; the least of each scope is marked",
-        f"n = {range_of(row.n_windows for row in shown)} evaluation windows a cell; 1 = no damage; best: of its scope, "
-        "which the budget below makes comparable; scopes are not.",
+        "Heatmap of perplexity over dense, methods by models; the least of each scope is marked",
+        f"{which}n = {range_of(row.n_windows for row in shown)} evaluation windows a cell; 1 = no "
+        "damage; best: of its scope, which the budget below makes comparable; scopes are not.",
         shown,
         partial(draw_prunability, title=title, best={(model, method) for _, model, method, _ in best}),
     )
@@ -225,6 +227,15 @@ def _damage_alt(rows: list[DamageRow]) -> str:
     )
 
 
+def at_headline(rows: list[DamageRow]) -> tuple[Inline, ...]:
+    """Say at which asked share a table is, and where the others are."""
+    link = Link("leaderboard.csv", LEADERBOARD_FILE)
+    return (
+        f"The table is of {percent(headline_ratio(rows))} asked; other shares: on the models' own pages, and in",
+        link,
+    )
+
+
 def _damage(answers: Answers) -> tuple[Block, ...]:
     rows = answers.derive(damage_rows)
     return (
@@ -233,7 +244,8 @@ def _damage(answers: Answers) -> tuple[Block, ...]:
         prunability_picture(rows),
         paragraph(*SCOPES),
         paragraph(*BUDGETS),
-        *capped(leaderboard(rows), IN_FULL),
+        paragraph(*at_headline(rows)),
+        *capped(leaderboard([row for row in rows if row.ratio == headline_ratio(rows)]), IN_FULL),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from analysis.capped import first_models
-from analysis.document import Block, Code, Picture, paragraph
+from analysis.document import Block, Code, Link, Picture, paragraph
 from analysis.numbers import count_of, decimal, percent, range_of
 from analysis.section import QUERIES, Answers, Section
 from pictures.heatmaps import draw_layer_heatmaps
@@ -115,7 +115,8 @@ def _heads(answers: Answers) -> tuple[Block, ...]:
     ]
     explained = paragraph(
         "Cheap to lose is a head of little importance, or one with a near double. Low entropy alone says nothing about "
-        "damage: reports/prediction.md has the correlations."
+        "damage. The correlations:",
+        Link("Prediction", "reports/prediction.md"),
     )
     return explained, *pictures
 
