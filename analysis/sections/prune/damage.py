@@ -24,7 +24,8 @@ from analysis.numbers import count_of, many, percent, range_of, times, times_wit
 from analysis.section import Answers, Section
 from analysis.sections.prune.dense import DENSE, MISSING, DenseRow
 
-SHOWN_MODELS = 12
+# Three rows of panels: with four a picture of large models takes more than 150 kB.
+SHOWN_MODELS = 9
 IN_FULL = "Every result of a model stands on its own page."
 SCOPES = (
     (
@@ -76,7 +77,7 @@ class ScopePoint:
 
 
 def which_models(models: Sequence[str]) -> str:
-    """Return "the first 12 of 30 models by name; ", nothing when all of them are shown."""
+    """Return "the first 9 of 30 models by name; ", nothing when all of them are shown."""
     return f"the first {SHOWN_MODELS} of {len(models)} models by name; " if len(models) > SHOWN_MODELS else ""
 
 
