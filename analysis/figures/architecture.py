@@ -142,7 +142,7 @@ def draw_nesting(frame: Frame, title: str, tasks: Sequence[str]) -> "Figure":
     axes.set_yticks(range(len(order)), [f"{label(task)} (n = {counts[task]})" for task in order])
     axes.invert_yaxis()
     axes.margins(y=0.06)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set(xlabel="deepest module (1 = child of the root); area = share of the task, bar = median", ylabel="")
     heading(figure, title)
     return figure
