@@ -7,8 +7,8 @@ from analysis.document import Block, Inline, Table, paragraph
 from analysis.numbers import many
 
 MOST_ROWS = 400
-# Panels or rows of one picture that can still be read.
-SHOWN_MODELS = 12
+# Panels of one picture: with a fourth row of them that of large models takes more than 150 kB.
+SHOWN_MODELS = 9
 
 
 class OfModel(Protocol):
@@ -37,5 +37,5 @@ def first_models(rows: Sequence[Row]) -> tuple[list[Row], str]:
 
 
 def which_models(models: Sequence[str]) -> str:
-    """Return "the first 12 of 30 models by name; ", nothing when all of them are shown."""
+    """Return "the first 9 of 30 models by name; ", nothing when all of them are shown."""
     return f"the first {SHOWN_MODELS} of {len(models)} models by name; " if len(models) > SHOWN_MODELS else ""

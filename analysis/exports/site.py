@@ -11,8 +11,8 @@ from analysis.losses import LOSSES
 from analysis.numbers import many
 from analysis.prediction.judged import judged
 from analysis.section import Answers, Export
-from analysis.sections.extract.architecture import STRUCTURES
 from analysis.sections.extract.catalog import OUTCOMES
+from analysis.sections.extract.sizes import STRUCTURES
 from analysis.sections.index.headlines import HEADLINES_SECTION
 from analysis.sections.prediction.damage_model import QUERIES_USED
 from analysis.sections.prediction.proxies import PROXIES

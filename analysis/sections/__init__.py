@@ -6,9 +6,10 @@ A section is a query in `queries/`, a frozen row, and a function from rows to bl
 
 from analysis.section import Section
 from analysis.sections.analyze.runs import RUNS_SECTION
-from analysis.sections.extract.architecture import KINDS_SECTION, SIZES_SECTION
+from analysis.sections.extract.architecture import KINDS_SECTION
 from analysis.sections.extract.catalog import OUTCOMES_SECTION, SOURCES_SECTION
 from analysis.sections.extract.readings import CROSS_CHECKS_SECTION, SHAPE_TRACES_SECTION
+from analysis.sections.extract.sizes import SIZES_SECTION
 from analysis.sections.extract.statistics import STATISTICS_SECTION
 from analysis.sections.extract.task_comparison import COMPARISON_SECTION
 from analysis.sections.extract.task_table import TASKS_SECTION
