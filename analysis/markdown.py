@@ -96,7 +96,9 @@ def _navigation(page: Page) -> Markdown:
     """Return the way back to the index and, of a long page, the headings on it."""
     titles = [title for title, _ in page.parts] if len(page.parts) >= LONG_PAGE else []
     back = [f"[Index]({page.root}README.md)"] if page.root else []
-    return Markdown(" · ".join([*back, *(f"[{escape(title)}](#{_anchor(title)})" for title in titles)]))
+    return Markdown(
+        " · ".join([*back, *(f"[{escape(title)}](#{_anchor(title)})" for title in titles if _anchor(title))])
+    )
 
 
 def _anchor(title: str) -> str:

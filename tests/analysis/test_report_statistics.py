@@ -88,7 +88,7 @@ def test_numbers_for_people() -> None:
         "8.43",
         "161",
         "14,743",
-        "3.20e+07",
+        "32 M",
     ]
     assert percent(0.256) == "26 %"
     assert with_interval(8.4321, 8.3, 8.57) == "8.43 [8.3, 8.57]"
