@@ -15,7 +15,7 @@ app = new_app("Stage 4: the report, from what the store holds.")
 @app.command()
 @with_settings("store", "output_dir", "workers", "append_timestamp", "notebook")
 def run(settings: Settings, progress: Progress) -> None:
-    """Write README.md, reports/, images/, csv_data/ and statistics_txt/ into the output folder."""
+    """Write README.md, reports/, images/, csv_data/, statistics_txt/, exports/ and site/ into the output folder."""
     from analysis import stage
     from store import Store
 

@@ -1,12 +1,12 @@
 """Methods against the baselines of their scope, where both removed as much."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from analysis.budgets import nearest_comparable
 from analysis.comparison import DamageRow, damage_rows, losses_of
+from analysis.grouped import grouped
 from analysis.losses import Losses, Relative
 from analysis.section import Answers
 
@@ -80,11 +80,10 @@ def comparisons_of(answers: Answers) -> list[Comparison]:
 def compare_with_baselines(rows: Sequence[DamageRow], losses: Losses | None = None) -> list[Comparison]:
     """Return every method against each measured baseline of its scope, in the order of the rows.
 
-    The baseline's ratio is the one whose budget is nearest to the method's; a random baseline is compared with none.
+    The baseline's ratio is the method's, or else the one of the nearest budget (`budgets.nearest_comparable`); a random
+    baseline is compared with none.
     """
-    measured: dict[tuple[str, str, str], list[DamageRow]] = defaultdict(list)
-    for row in rows:
-        measured[row.source, row.model_id, row.method].append(row)
+    measured = grouped(rows, lambda row: (row.source, row.model_id, row.method))
     return [
         _compared(row, name, nearest_comparable(row, measured[row.source, row.model_id, name]), losses)
         for row in rows

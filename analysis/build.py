@@ -30,7 +30,6 @@ TITLES: dict[ReportName, str] = {
     "reports/analyze": "Analysis: where the numbers come from",
 }
 Kind = TypeVar("Kind")
-_BACK = ("Index", (paragraph(Link("Back to the index", "README.md")),))
 
 
 @dataclass(frozen=True)
@@ -86,8 +85,6 @@ def _render(section: Section, answers: Answers) -> tuple[Block, ...]:
 
 def _page(report: ReportName, rendered: list[RenderedSection], stamp: str, answers: Answers) -> bytes:
     parts = [(item.section.title, item.blocks) for item in rendered if item.section.report == report]
-    if report != "README":
-        parts.insert(0, _BACK)
     if report == "reports/analyze":
         parts += [("Pictures and numbers", (_trace(rendered),)), (TRACE_HEADING, _index_trace(rendered))]
     if report in ("README", "reports/analyze"):
@@ -96,7 +93,7 @@ def _page(report: ReportName, rendered: list[RenderedSection], stamp: str, answe
 
 
 def _subject_page(page: SubjectPage, stamp: str) -> bytes:
-    return _rendered_page(page.path, page.title, stamp, [_BACK, *page.parts])
+    return _rendered_page(page.path, page.title, stamp, page.parts)
 
 
 def _rendered_page(path: str, title: str, stamp: str, parts: Iterable[tuple[str, tuple[Block, ...]]]) -> bytes:

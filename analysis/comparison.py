@@ -1,6 +1,5 @@
 """What pruning does to a model, relative to the dense one: the rows, and what can be read from them."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -9,8 +8,8 @@ from statistics import median
 from typing import Protocol
 
 from analysis.budgets import comparable
+from analysis.grouped import grouped
 from analysis.losses import LOSSES, Losses, Place, Relative
-from analysis.numbers import percent
 from analysis.section import QUERIES, Answers
 from store import Query
 
@@ -131,9 +130,7 @@ def best_methods(rows: Iterable[DamageRow]) -> set[Place]:
     Comparable are results on the same model in the same scope that removed as much. What has rivals at its asked ratio
     and is comparable with no other method is not the best of anything.
     """
-    groups: dict[tuple[str, str, str], list[DamageRow]] = defaultdict(list)
-    for row in rows:
-        groups[row.source, row.model_id, row.scope].append(row)
+    groups = grouped(rows, lambda row: (row.source, row.model_id, row.scope))
     return {row.place for group in groups.values() for row in group if _is_best(row, group)}
 
 
@@ -175,7 +172,7 @@ def mean_latency(rows: list[DamageRow], scope: str, ratio: float) -> float | Non
 
 
 def latency_by_scope(rows: list[DamageRow], ratio: float) -> list[str]:
-    """Return "layer 0.55 x (60 % of the parameters left)" for each scope whose latency was measured."""
+    """Return "layer 0.55 x (0.60 x)", latency and parameters over dense, for each scope whose latency was measured."""
     parts = []
     for scope in sorted({row.scope for row in rows}):
         latency = mean_latency(rows, scope, ratio)
@@ -183,7 +180,7 @@ def latency_by_scope(rows: list[DamageRow], ratio: float) -> list[str]:
             row.parameters_left for row in rows if row.scope == scope and row.ratio == ratio and row.parameters_left
         ]
         if latency is not None:
-            budget = f" ({percent(sum(left) / len(left))} of the parameters left)" if left else ""
+            budget = f" ({sum(left) / len(left):.2f} x)" if left else ""
             parts.append(f"{scope} {latency:.2f} x{budget}")
     return parts
 

@@ -1,6 +1,5 @@
 """The prunability leaderboard: every measured result beside its baselines, and the best of each family and scope."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -9,6 +8,7 @@ from typing import Literal
 from analysis.baselines import BASELINES, Comparison, Verdict, comparisons_of
 from analysis.budgets import budget_of
 from analysis.comparison import DamageRow, best_methods, damage_rows, headline_ratio
+from analysis.grouped import grouped
 from analysis.losses import Place
 from analysis.section import Answers
 from analysis.subjects import families_of
@@ -99,9 +99,7 @@ def standings(answers: Answers) -> list[FamilyStanding]:
     Best is the least median at the measured ratio nearest to one half among methods measured on as many models as any.
     A model of no family stands for itself.
     """
-    groups: dict[tuple[str, ...], list[LeaderboardRow]] = defaultdict(list)
-    for row in answers.derive(leaderboard_rows):
-        groups[(row.scope, row.family_id) if row.family_id else (row.scope, row.source, row.model_id)].append(row)
+    groups = grouped(answers.derive(leaderboard_rows), _scope_and_family)
     found = [_standing(key[-1], group) for key, group in groups.items()]
     return sorted(found, key=lambda item: (item.scope, item.damage, item.family_id))
 
@@ -156,13 +154,14 @@ def _order(row: LeaderboardRow) -> tuple[str, str, str, str, float, float, str]:
     return row.family_id or row.model_id, row.model_id, row.source, row.scope, row.ratio, row.damage, row.method
 
 
+def _scope_and_family(row: LeaderboardRow) -> tuple[str, ...]:
+    return (row.scope, row.family_id) if row.family_id else (row.scope, row.source, row.model_id)
+
+
 def _standing(family: str, group: Sequence[LeaderboardRow]) -> FamilyStanding:
     """Return the best of the rows of one family and scope."""
     ratio = headline_ratio(group)
-    methods: dict[str, list[LeaderboardRow]] = defaultdict(list)
-    for row in group:
-        if row.ratio == ratio:
-            methods[row.method].append(row)
+    methods = grouped((row for row in group if row.ratio == ratio), lambda row: row.method)
     most = max(map(len, methods.values()))
     candidates = [rows for rows in methods.values() if len(rows) == most]
     rows = min(candidates, key=lambda rows: (median(row.damage for row in rows), rows[0].method))

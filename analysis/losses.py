@@ -1,10 +1,10 @@
 """Losses by window, and paired differences between two results of one model."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import exp
 
+from analysis.grouped import grouped
 from analysis.section import QUERIES
 from store import Query
 from uncertainty import paired_difference
@@ -46,9 +46,7 @@ class Losses:
     """The losses of all results, by place."""
 
     def __init__(self, rows: Iterable[LossRow]) -> None:
-        self._rows: dict[Place, list[LossRow]] = defaultdict(list)
-        for row in rows:
-            self._rows[row.source, row.model_id, row.method, row.ratio].append(row)
+        self._rows = grouped(rows, lambda row: (row.source, row.model_id, row.method, row.ratio))
 
     def over_dense(self, place: Place) -> Relative | None:
         """Return the perplexity of a place over its dense model's; None as in `relative`."""

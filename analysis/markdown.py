@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_TEXT = 300
+# Pages of so many sections begin with the list of them.
+LONG_PAGE = 4
 # Keeps an @, a :// and a www. from being read as a mention or an address, also by a reader that looks for addresses in
 # the parsed text; takes no room.
 WORD_JOINER = "\u2060"
@@ -86,7 +88,22 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters["block"] = _block
+    environment.filters["navigation"] = _navigation
     return environment
+
+
+def _navigation(page: Page) -> Markdown:
+    """Return the way back to the index and, of a long page, the headings on it."""
+    titles = [title for title, _ in page.parts] if len(page.parts) >= LONG_PAGE else []
+    back = [f"[Index]({page.root}README.md)"] if page.root else []
+    return Markdown(
+        " · ".join([*back, *(f"[{escape(title)}](#{_anchor(title)})" for title in titles if _anchor(title))])
+    )
+
+
+def _anchor(title: str) -> str:
+    """Return what GitHub calls a heading: lower case, hyphens for spaces, nothing else but letters and digits."""
+    return re.sub(r"[^a-z0-9 _-]", "", title.lower()).replace(" ", "-")
 
 
 def _finalize(value: Any) -> str:

@@ -8,9 +8,12 @@ __all__ = [
     "FORMS",
     "count_of",
     "decimal",
+    "known_span",
     "many",
+    "multiple",
     "percent",
     "range_of",
+    "share_of",
     "short_count",
     "span",
     "times",
@@ -30,15 +33,20 @@ def percent(fraction: float) -> str:
 
 
 def decimal(number: float) -> str:
-    """Return a number with three significant digits, without an exponent below a million."""
+    """Return a number with three significant digits, from a thousand on "1,234", from a million on "1.23 M"."""
     if abs(number) >= 1000:
-        return f"{number:,.0f}" if abs(number) < 1e6 else f"{number:.2e}"
+        return f"{number:,.0f}" if abs(number) < 1e6 else short_count(number)
     return f"{float(f'{number:.3g}'):g}"
 
 
 def times(ratio: float) -> str:
     """Return 1.0283 as "1.03 x" and 161.3 as "161 x"."""
-    return f"{ratio:.2f} x" if ratio < 100 else f"{decimal(ratio)} x"
+    return f"{multiple(ratio)} x"
+
+
+def multiple(ratio: float) -> str:
+    """Return 1.0283 as "1.03" and 161.3 as "161", for the ends of an interval of multiples."""
+    return f"{ratio:.2f}" if ratio < 100 else decimal(ratio)
 
 
 def with_interval(value: float, low: float | None, high: float | None) -> str:
@@ -49,8 +57,8 @@ def with_interval(value: float, low: float | None, high: float | None) -> str:
 
 
 def times_with_interval(ratio: float, low: float | None, high: float | None) -> str:
-    """Return "1.23 x [1.2, 1.26]", or the bare multiple without an interval."""
-    return times(ratio) if low is None or high is None else f"{times(ratio)} [{decimal(low)}, {decimal(high)}]"
+    """Return "1.23 x [1.20, 1.26]", or the bare multiple without an interval."""
+    return times(ratio) if low is None or high is None else f"{times(ratio)} [{multiple(low)}, {multiple(high)}]"
 
 
 def range_of(numbers: Iterable[int]) -> str:
@@ -65,6 +73,11 @@ def span(low: float, high: float) -> str:
     return short_count(low) if low == high else f"{short_count(low)} to {short_count(high)}"
 
 
+def known_span(low: float | None, high: float | None) -> str:
+    """Return "12 to 48" as `span` does, "not read" where an end is unknown."""
+    return "not read" if low is None or high is None else span(low, high)
+
+
 def exact_times(ratio: float) -> str:
     """Return 1.0283 as "1.028 x"."""
     return f"{ratio:.3f} x"
@@ -73,6 +86,11 @@ def exact_times(ratio: float) -> str:
 def exact_percent(fraction: float) -> str:
     """Return .2564 as "25.6 %"."""
     return f"{100 * fraction:.1f} %"
+
+
+def share_of(fraction: float | None) -> str:
+    """Return .2564 as "25.6 %", None as "not measured"."""
+    return "not measured" if fraction is None else exact_percent(fraction)
 
 
 def correlation(rho: float) -> str:
@@ -96,6 +114,7 @@ FORMS: dict[str, Callable[[float], str]] = {
     "exact_percent": exact_percent,
     "decimal": decimal,
     "times": times,
+    "multiple": multiple,
     "exact_times": exact_times,
     "short_count": short_count,
     "correlation": correlation,

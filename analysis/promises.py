@@ -11,8 +11,8 @@ from analysis.budgets import comparable
 from analysis.losses import Losses, Place
 from analysis.section import QUERIES
 from store import Query
+from uncertainty import LEVEL
 
-CONFIDENCE = 0.95
 Verdict = Literal["kept", "kept on average", "broken on average", "broken", "kept in one draw", "broken in one draw"]
 
 
@@ -139,4 +139,4 @@ def welch(first: Sequence[float], second: Sequence[float]) -> tuple[float, float
     total = sum(spread for spread, _ in spreads)
     shares = sum(spread**2 / freedom for spread, freedom in spreads)
     freedom = total**2 / shares if shares else inf
-    return difference, float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * sqrt(total)
+    return difference, float(t.ppf((1 + LEVEL) / 2, freedom)) * sqrt(total)

@@ -116,7 +116,8 @@ def _numbers(panel: "Axes", cells: Any, scale: "Normalize", shown: Any) -> None:
 
 
 def _number(value: float) -> str:
-    return short_count(value) if value >= 1000 else f"{value:.2g}"
+    """Return two digits, three from 1 on: there 1.05 and 1.2 are different damage."""
+    return short_count(value) if value >= 1000 else f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"
 
 
 def _places(cells: Any) -> list[tuple[int, int]]:

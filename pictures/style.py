@@ -4,6 +4,7 @@ Colours are seaborn's "colorblind" palette (Wong, Nature Methods 8, 441, 2011); 
 """
 
 import io
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -24,6 +25,7 @@ LINES = ("-", "--", ":", "-.")  # once around the colours
 LONGEST_LABEL = 30
 FACET_COLUMNS = 3
 OTHER = "other"
+NO_BREAK = "\u00a0"
 # A logarithmic scale of damage is linear up to this on both sides of 0, where nothing and next to nothing look alike.
 LINEAR_UP_TO = 1e-3
 
@@ -77,9 +79,14 @@ def axes_grid(
     return figure, [*grid.flat]
 
 
+def facet_columns(count: int) -> int:
+    """Return how many of `count` panels stand in a row: at most three, and four as two by two without a hole."""
+    return 2 if count == 4 else min(FACET_COLUMNS, count)
+
+
 def facets(count: int, width: float, height: float, **share: Any) -> "tuple[Figure, list[Axes]]":
-    """Return a figure with `count` visible axes of the given size (inches), three a row."""
-    columns = min(FACET_COLUMNS, count)
+    """Return a figure with `count` visible axes of the given size (inches), `facet_columns` a row."""
+    columns = facet_columns(count)
     rows = -(-count // columns)
     figure, axes = axes_grid(columns * width, rows * height + 0.9, rows, columns, **share)
     for unused in axes[count:]:
@@ -89,8 +96,9 @@ def facets(count: int, width: float, height: float, **share: Any) -> "tuple[Figu
 
 def label_outer(axes: "Sequence[Axes]", x: str, y: str) -> None:
     """Label facets at the left edge and wherever nothing stands below."""
+    columns = facet_columns(len(axes))
     for index, panel in enumerate(axes):
-        lowest, leftmost = index + FACET_COLUMNS >= len(axes), index % FACET_COLUMNS == 0
+        lowest, leftmost = index + columns >= len(axes), index % columns == 0
         panel.tick_params(labelbottom=lowest, labelleft=leftmost)
         panel.set(xlabel=x if lowest else "", ylabel=y if leftmost else "")
 
@@ -108,9 +116,10 @@ def label(text: str, longest: int = LONGEST_LABEL) -> str:
 
 
 def heading(figure: "Figure", text: str) -> None:
-    """Write a figure's title, wrapped to its width."""
+    """Write a figure's title, wrapped to its width; a number keeps its unit beside it and a name stays whole."""
     characters = int(figure.get_figwidth() * 9.3)
-    wrapped = "\n".join(textwrap.wrap(label(text, 400), characters))
+    joined = re.sub(r"(?<=\d) (?=[x%KMBT]\b|%)", NO_BREAK, label(text, 400))
+    wrapped = "\n".join(textwrap.wrap(joined, characters, break_on_hyphens=False))
     figure.suptitle(wrapped, x=0.01, horizontalalignment="left", fontweight="bold", fontsize=12)
 
 
@@ -137,12 +146,14 @@ def shares_on(axis: Any) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g} %"))
 
 
-def multiples_on(axis: Any, *, steps: Sequence[float] = (1, 2, 3, 5)) -> None:
-    """Label a logarithmic axis of ratios as 1 x, 2 x, 5 x."""
+def multiples_on(axis: Any, *, steps: Sequence[float] = (1, 2, 3, 5), most: float = float("inf")) -> None:
+    """Label a logarithmic axis of ratios as 1 x, 2 x, 5 x; at `most` stands whatever is more, too."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     axis.set_major_locator(LogLocator(10, subs=steps, numticks=12))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{short_count(float(f'{value:.3g}'))} x"))
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{'≥ ' if value >= most else ''}{short_count(float(f'{value:.3g}'))} x")
+    )
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
 

@@ -3,7 +3,7 @@
 Trains the models of `tools/variants.py`, measures them with `run_pipeline.py`, and writes what the report reads of them
 into `analysis/measurements/`; half an hour of one busy core. The same command goes on where it was stopped: a model
 whose folder is there is not trained again, a finished experiment not repeated. Weights and store stay in the folder,
-which is not committed.
+which is not committed; so do the measurements of a trial with `--limit`.
 """
 
 import argparse
@@ -53,17 +53,28 @@ def measure(models: Path, store: Path) -> None:
     subprocess.run([sys.executable, "run_pipeline.py", *FLAGS, *choices, *places], check=True, cwd=ROOT)
 
 
+def measurements_folder(folder: Path, limit: int) -> Path:
+    """Return where the measurements go: those of a few variants must not replace the committed ones of all."""
+    if limit >= len(VARIANTS):
+        return FOLDER
+    trial = folder / "measurements"
+    trial.mkdir(parents=True, exist_ok=True)
+    return trial
+
+
 def main() -> None:
     """Train, measure, export."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="weights and store (default: %(default)s)")
-    parser.add_argument("--limit", type=int, default=len(VARIANTS), help="only the first variants (default: all)")
+    parser.add_argument(
+        "--limit", type=int, default=len(VARIANTS), help="only the first variants, for a trial (default: all)"
+    )
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     for recipe in VARIANTS[: arguments.limit]:
         train(recipe, folder / "models")
     measure(folder / "models", folder / STORE)
-    export(folder / STORE, FOLDER, SEED)
+    export(folder / STORE, measurements_folder(folder, arguments.limit), SEED)
 
 
 if __name__ == "__main__":

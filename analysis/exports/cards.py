@@ -5,16 +5,16 @@
 
 import math
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.comparison import DAMAGE, DamageRow, damage_rows
 from analysis.document import Block, Bullets, Code, Column, Inline, Table, paragraph
 from analysis.exports.front_matter import front_matter
+from analysis.grouped import grouped
 from analysis.losses import LOSSES
 from analysis.markdown import Page, render_page
-from analysis.numbers import decimal, many, percent, times, with_interval
+from analysis.numbers import many, percent, times_with_interval, with_interval
 from analysis.paths import file_name
 from analysis.section import Answers, Export
 from analysis.sections.prune.dense import DENSE, DenseRow
@@ -52,9 +52,7 @@ def card_path(source: str, model_id: str) -> str:
 
 
 def _files(answers: Answers) -> Mapping[str, bytes]:
-    results: dict[tuple[str, str], list[DamageRow]] = defaultdict(list)
-    for row in answers.derive(damage_rows):
-        results[row.source, row.model_id].append(row)
+    results = grouped(answers.derive(damage_rows), lambda row: (row.source, row.model_id))
     dense = {(row.source, row.model_id): row for row in answers[DENSE]}
     return {
         card_path(card.source, card.model_id): _card(card, dense[place], results[place]).encode()
@@ -130,15 +128,11 @@ def _cells(row: DamageRow) -> tuple[str, ...]:
         row.method,
         percent(row.ratio),
         with_interval(row.perplexity, row.perplexity_low, row.perplexity_high),
-        times(row.damage) if row.damage_low is None else f"{times(row.damage)} [{_interval(row)}]",
+        times_with_interval(row.damage, row.damage_low, row.damage_high),
         *("not known" if share is None else percent(share) for share in left),
         many(row.n_windows),
         many(row.n_seeds),
     )
-
-
-def _interval(row: DamageRow) -> str:
-    return ", ".join("not known" if end is None else decimal(end) for end in (row.damage_low, row.damage_high))
 
 
 def _commands(card: SubjectRow, shown: Sequence[DamageRow]) -> tuple[Block, ...]:

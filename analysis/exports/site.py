@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from analysis.architecture_map import MAP, map_points
+from analysis.cited import TRACE
 from analysis.comparison import DAMAGE
 from analysis.document import Bullets, Inline, Joined, Link, Strong
 from analysis.leaderboard import leaderboard_rows, standings
@@ -10,8 +11,8 @@ from analysis.losses import LOSSES
 from analysis.numbers import many
 from analysis.prediction.judged import judged
 from analysis.section import Answers, Export
-from analysis.sections.extract.architecture import STRUCTURES
 from analysis.sections.extract.catalog import OUTCOMES
+from analysis.sections.extract.sizes import STRUCTURES
 from analysis.sections.index.headlines import HEADLINES_SECTION
 from analysis.sections.prediction.damage_model import QUERIES_USED
 from analysis.sections.prediction.proxies import PROXIES
@@ -61,7 +62,7 @@ def _span(span: Inline) -> Span:
             return span, "plain"
         case Strong(text) | Joined(strong=True, text=text):
             return text, "strong"
-        case Joined(parts) if any(isinstance(part, Link) for part in parts):
+        case Joined(parts) if any(isinstance(part, Link) and part.target == TRACE for part in parts):
             return span.text, "quiet"
         case _:
             return span.text, "plain"

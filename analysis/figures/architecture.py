@@ -127,23 +127,22 @@ def draw_sizes(frame: Frame, title: str, tasks: Sequence[str]) -> "Figure":
 
 
 def draw_nesting(frame: Frame, title: str, tasks: Sequence[str]) -> "Figure":
-    """Bubbles: structures by the depth of their deepest module, a row a task. Columns task, max_depth."""
+    """Bubbles: structures by the depth of their deepest module, a row a task. Columns task, max_depth, n_structures."""
     from matplotlib.ticker import MaxNLocator
 
-    counts = frame["task"].value_counts()
+    counts = frame.groupby("task")["n_structures"].sum()
     order = [task for task in tasks if task in counts]
     figure, [axes] = axes_grid(9, 1.7 + 0.4 * len(order))
     for row, task in enumerate(order):
-        depths = frame.loc[frame["task"] == task, "max_depth"]
-        shares = depths.value_counts(normalize=True).sort_index()
-        axes.scatter(
-            shares.index, [row] * len(shares), s=420 * shares, color="#9ecae1", edgecolors=GREY, linewidths=0.5
-        )
+        part = frame[frame["task"] == task]
+        areas = 420 * part["n_structures"] / counts[task]
+        axes.scatter(part["max_depth"], [row] * len(part), s=areas, color="#9ecae1", edgecolors=GREY, linewidths=0.5)
+        depths = part["max_depth"].repeat(part["n_structures"])
         axes.plot([depths.median()] * 2, [row - 0.36, row + 0.36], color="#d55e00", linewidth=2.5)
     axes.set_yticks(range(len(order)), [f"{label(task)} (n = {counts[task]})" for task in order])
     axes.invert_yaxis()
     axes.margins(y=0.06)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set(xlabel="deepest module (1 = child of the root); area = share of the task, bar = median", ylabel="")
     heading(figure, title)
     return figure

@@ -28,7 +28,7 @@ def draw_pareto(frame: Frame, title: str) -> "Figure":
         _front(panel, part[part["front"].notna()].sort_values("front"))
         panel.set_title(label(cost))
         panel.set_yscale("log")
-        multiples_on(panel.yaxis)
+        multiples_on(panel.yaxis, most=WORST_DAMAGE)
         shares_on(panel.xaxis)
     label_outer(axes, "cost / dense", "perplexity / dense")
     for panel in axes:

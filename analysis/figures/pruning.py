@@ -3,16 +3,19 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from analysis.baselines import BASELINES
+from analysis.numbers import multiple
 from pictures.heatmaps import draw_cells
 from pictures.style import (
     COLORS,
-    FACET_COLUMNS,
+    GREY,
     LINES,
     MARKERS,
     Frame,
     axes_grid,
     colorbar_axis,
     colors_of,
+    facet_columns,
     facets,
     heading,
     label,
@@ -27,9 +30,14 @@ if TYPE_CHECKING:
 
 # Damage beyond this is drawn at the edge: a model that says nothing any more cannot get worse.
 WORST_DAMAGE = 1000.0
+LONGEST_METHOD = 44
+# Names of so many models stand level below a heatmap.
+MOST_LEVEL = 6
 # Wrapped: it stands under a panel.
 ASKED_SHARE = "asked share of the method's own units\n(weights, neurons, heads, layers, ...)"
 FLOOR = "floor of the language"
+# Grey in every picture: what chance alone does to each scope.
+CHANCE = frozenset(baselines.random for baselines in BASELINES.values())
 
 
 def draw_damage(frame: Frame, title: str) -> "Figure":
@@ -65,30 +73,33 @@ def draw_scopes(frame: Frame, title: str) -> "Figure":
         methods = sorted(set(part["method"]))
         _damage_panel(panel, part, methods)
         panel.set_title(label(scope))
-        panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, fontsize=8)
-    for panel in axes[::FACET_COLUMNS]:
+        panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, fontsize=8)
+        panel.set_xlabel("asked share", labelpad=1)
+    for panel in axes[:: facet_columns(len(axes))]:
         panel.set_ylabel("perplexity / dense")
     heading(figure, title)
     return figure
 
 
 def draw_prunability(frame: Frame, title: str, best: Collection[tuple[str, str]]) -> "Figure":
-    """Heatmap, logarithmic: perplexity over dense, models by methods, the methods of a scope side by side.
+    """Heatmap, logarithmic: perplexity over dense, methods by models, the methods of a scope below one another.
 
     Columns model_id, method, scope, damage. `best` are the models and methods that are marked.
     """
     import seaborn
     from matplotlib.colors import LogNorm
 
-    wide = frame.pivot_table(index="model_id", columns="method", values="damage")
+    wide = frame.pivot_table(index="method", columns="model_id", values="damage")
     scopes = dict(zip(frame["method"], frame["scope"], strict=True))
-    medians = wide.median()
-    wide = wide[sorted(wide, key=lambda method: (scopes[method], medians[method], method))]
-    texts = wide.map(lambda value: "" if value != value else f"{value:.2f}" if value < 100 else f"{value:.0f}")
+    medians = wide.median(axis=1)
+    wide = wide.loc[sorted(wide.index, key=lambda method: (scopes[method], medians[method], method))]
+    texts = wide.map(lambda value: "" if value != value else multiple(value))
     for model, method in best:
-        texts.loc[model, method] = f"{texts.loc[model, method]} best"
-    wide = wide.rename(index=label, columns=label)
-    figure, [axes] = axes_grid(3.2 + 1.15 * wide.shape[1], 2.1 + 0.45 * len(wide))
+        texts.loc[method, model] = f"{texts.loc[method, model]} best"
+    ends = [row for row in range(1, len(wide)) if scopes[wide.index[row]] != scopes[wide.index[row - 1]]]
+    names = {method: label(f"{scopes[method]}: {method}", LONGEST_METHOD) for method in wide.index}
+    wide = wide.rename(index=names, columns=label)
+    figure, [axes] = axes_grid(4.5 + 1.2 * wide.shape[1], 2 + 0.32 * len(wide))
     seaborn.heatmap(
         wide.clip(1, WORST_DAMAGE),
         ax=axes,
@@ -99,10 +110,12 @@ def draw_prunability(frame: Frame, title: str, best: Collection[tuple[str, str]]
         linewidths=0.5,
         cbar_kws={"label": "perplexity / dense"},
     )
-    multiples_on(colorbar_axis(axes))
+    axes.hlines(ends, 0, wide.shape[1], color="black", linewidth=1.2)
+    multiples_on(colorbar_axis(axes), most=WORST_DAMAGE)
     axes.grid(False)
     axes.set(xlabel="", ylabel="")
     axes.tick_params(axis="y", rotation=0)
+    axes.tick_params(axis="x", rotation=0 if wide.shape[1] <= MOST_LEVEL else 90)
     heading(figure, title)
     return figure
 
@@ -168,7 +181,7 @@ def _damage_panel(panel: "Axes", part: Frame, methods: list[str]) -> None:
             line["ratio"] + shift,
             values,
             yerr=[(values - low).clip(lower=0), (high - values).clip(lower=0)],
-            color=COLORS[index % len(COLORS)],
+            color=GREY if method in CHANCE else COLORS[index % len(COLORS)],
             marker=MARKERS[index % len(MARKERS)],
             linestyle=LINES[index // len(COLORS) % len(LINES)],
             markersize=5,
@@ -178,7 +191,7 @@ def _damage_panel(panel: "Axes", part: Frame, methods: list[str]) -> None:
         )
     panel.set_yscale("log")
     panel.axhline(1, color="black", linewidth=0.8)
-    multiples_on(panel.yaxis)
+    multiples_on(panel.yaxis, most=WORST_DAMAGE)
     shares_on(panel.xaxis)
     panel.set_xticks(sorted(set(part["ratio"])))
 

@@ -1,22 +1,21 @@
 """A page a pruning method that was run."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from analysis.baselines import Comparison, comparisons_of
-from analysis.capped import capped
+from analysis.capped import capped, first_models
 from analysis.comparison import DAMAGE, DamageRow, damage_rows
 from analysis.document import Block, Bullets, Column, Inline, Link, Picture, Table, paragraph
 from analysis.figures.pruning import WORST_DAMAGE
+from analysis.grouped import grouped
 from analysis.losses import LOSSES
-from analysis.numbers import count_of, many, percent, range_of, times, times_with_interval
-from analysis.pages.failures import FAILURES, FailureRow, failures_table
+from analysis.numbers import count_of, many, percent, range_of, share_of, times, times_with_interval
+from analysis.pages.failures import FAILURES, failures_table
 from analysis.paths import method_page, model_page
 from analysis.section import Answers, PageSet, SubjectPage
 from analysis.sections.prune.baselines import baseline_sentences
-from analysis.sections.prune.damage import SHOWN_MODELS, share_of, which_models
 from analysis.subjects import METHODS, SUBJECTS, MethodRow, listed_subjects
 from pictures.heatmaps import draw_layer_heatmaps
 
@@ -26,24 +25,18 @@ LISTED = 150
 
 @dataclass(frozen=True)
 class MethodCell:
-    """A cell of a method's heatmap: perplexity over dense, more than 1,000 as that."""
+    """A cell of a method's heatmap: perplexity over dense, more than 1,000 as that; None = not measured."""
 
     panel: str
     row: str
     column: str
-    value: float
+    value: float | None
 
 
 def _pages(answers: Answers) -> tuple[SubjectPage, ...]:
-    damage = defaultdict[str, list[DamageRow]](list)
-    for row in answers.derive(damage_rows):
-        damage[row.method].append(row)
-    compared = defaultdict[str, list[Comparison]](list)
-    for item in answers.derive(comparisons_of):
-        compared[item.row.method].append(item)
-    failures = defaultdict[str, list[FailureRow]](list)
-    for failure in answers[FAILURES]:
-        failures[failure.method].append(failure)
+    damage = grouped(answers.derive(damage_rows), lambda row: row.method)
+    compared = grouped(answers.derive(comparisons_of), lambda item: item.row.method)
+    failures = grouped(answers[FAILURES], lambda row: row.method)
     linked = {(row.source, row.model_id) for row in answers.derive(listed_subjects)}
     return tuple(
         SubjectPage(
@@ -111,22 +104,24 @@ def _cells(row: DamageRow, linked: set[tuple[str, str]]) -> tuple[Inline, ...]:
 def _picture(rows: list[DamageRow]) -> Picture:
     """Return the heatmap of damage by model and ratio, the first models by name."""
     models = sorted({row.model_id for row in rows})
-    shown = [row for row in rows if row.model_id in models[:SHOWN_MODELS]]
     names = short_names(models)
-    ordered = sorted(shown, key=lambda row: (row.ratio, row.model_id))
+    shown, which = first_models(rows)
+    found = {(row.model_id, row.ratio): min(row.damage, WORST_DAMAGE) for row in shown}
+    drawn, ratios = sorted({row.model_id for row in shown}), sorted({row.ratio for row in shown})
+    places = [(model, ratio) for model in drawn for ratio in ratios]
     cells = [
-        MethodCell(row.method, names[row.model_id], percent(row.ratio), min(row.damage, WORST_DAMAGE))
-        for row in ordered
+        MethodCell(rows[0].method, names[model], percent(ratio), found.get((model, ratio))) for model, ratio in places
     ]
     title = _title(rows)
     caption = (
-        f"Perplexity over dense (1 = no damage, colours logarithmic, more than {WORST_DAMAGE:,.0f} drawn as that), by "
-        f"model and asked share; {which_models(models)}n = {range_of(row.n_windows for row in shown)} windows a cell; "
-        "intervals stand in the table."
+        f"Perplexity over dense (1 = no damage, colours logarithmic and the same on every method's page, more than "
+        f"{WORST_DAMAGE:,.0f} drawn as that), by model and asked share; grey: not measured; {which}"
+        f"n = {range_of(row.n_windows for row in shown)} windows a cell; intervals stand in the table."
     )
     draw = partial(
         draw_layer_heatmaps, title=title, value_label="perplexity / dense", row_label="",
         column_label="asked share", logarithmic=True,
+        limits=(1.0, WORST_DAMAGE),
     )  # fmt: skip
     name = f"damage_by-{method_page(rows[0].method).rsplit('/', 1)[-1]}"
     return Picture(name, f"Heatmap of perplexity over dense, model by asked share. {title}", caption, cells, draw)
@@ -153,7 +148,7 @@ def _against(group: list[Comparison]) -> tuple[Block, ...]:
     if not sentences:
         return (paragraph("Compared with nothing: it is the scope's random baseline, or no baseline removed as much."),)
     n_models = len({(item.row.source, item.row.model_id) for item in group})
-    counted = f"{count_of(len(group), 'comparison')} on {count_of(n_models, 'model')}; each one stands in"
+    counted = f"{count_of(len(group), 'comparison')} on {count_of(n_models, 'model')}; how they are made:"
     return Bullets(tuple(sentences)), paragraph(counted, Link("Pruning", "reports/prune.md"))
 
 

@@ -8,8 +8,7 @@ from analysis.comparison import DamageRow, Headroom, headline_ratio, headroom
 from analysis.document import Column, Inline, Picture, Strong, Table
 from analysis.figures.pruning import WORST_DAMAGE, draw_scopes
 from analysis.leaderboard import LeaderboardRow
-from analysis.numbers import percent, range_of, times, times_with_interval
-from analysis.sections.prune.damage import share_of
+from analysis.numbers import percent, range_of, share_of, times, times_with_interval
 
 BOUNDS = (1.1, 1.5)
 

@@ -1,11 +1,11 @@
 """A page a model that was pruned or analysed."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from analysis.comparison import DAMAGE, DamageRow, damage_rows
 from analysis.document import Block, Column, Link, Table, paragraph
+from analysis.grouped import grouped
 from analysis.leaderboard import LeaderboardRow, leaderboard_rows
 from analysis.losses import LOSSES
 from analysis.numbers import many, short_count
@@ -77,10 +77,7 @@ def _redundancy(blocks: list[DepthRow]) -> tuple[Block, ...]:
 
 
 def _by_model(rows: Iterable[Row]) -> dict[Key, list[Row]]:
-    groups = defaultdict[Key, list[Row]](list)
-    for row in rows:
-        groups[row.source, row.model_id].append(row)
-    return groups
+    return grouped(rows, lambda row: (row.source, row.model_id))
 
 
 def _path(subject: SubjectRow) -> str:

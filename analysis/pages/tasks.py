@@ -1,17 +1,16 @@
 """A page a task: what its models are made of, and which they are."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 from analysis.document import Block, Code, Column, Paragraph, Table, paragraph
-from analysis.numbers import count_of, decimal, many, percent, short_count, span
+from analysis.numbers import count_of, decimal, known_span, many, percent, short_count, span
 from analysis.paths import file_name, task_page
 from analysis.section import QUERIES, Answers, PageSet, SubjectPage
 from analysis.sections.extract.architecture import KINDS, TASKS, KindRow, TaskRow
 from analysis.sections.extract.task_comparison import boxed, boxes_picture
-from analysis.sections.extract.task_profiles import FEWEST_MODELS, LEVELS, TaskProfile, task_profiles
+from analysis.sections.extract.task_profiles import FEWEST_MODELS, LEVELS, TaskProfile, by_task, task_profiles
 from analysis.sections.extract.task_table import PAGED_TASKS
 from store import Query
 
@@ -70,13 +69,6 @@ class _Subject:
     pictured: bool
 
 
-class _OfTask(Protocol):
-    @property
-    def task(self) -> str: ...
-
-
-Row = TypeVar("Row", bound=_OfTask)
-
 TASK_BLOCKS: Query[TaskBlockRow] = Query(QUERIES / "task_blocks.sql", TaskBlockRow)
 TASK_FAMILIES: Query[TaskFamilyRow] = Query(QUERIES / "task_families.sql", TaskFamilyRow)
 TASK_MODELS: Query[TaskModelRow] = Query(QUERIES / "task_models.sql", TaskModelRow)
@@ -89,8 +81,8 @@ def task_pages(answers: Answers) -> tuple[SubjectPage, ...]:
 
 def _subjects(answers: Answers) -> list[_Subject]:
     profiles = answers.derive(task_profiles)
-    kinds, blocks = _by_task(answers[KINDS]), _by_task(answers[TASK_BLOCKS])
-    families, models = _by_task(answers[TASK_FAMILIES]), _by_task(answers[TASK_MODELS])
+    kinds, blocks = by_task(answers[KINDS]), by_task(answers[TASK_BLOCKS])
+    families, models = by_task(answers[TASK_FAMILIES]), by_task(answers[TASK_MODELS])
     users = Counter(row.kind for row in answers[KINDS])
     return [
         _Subject(
@@ -199,7 +191,12 @@ def _families(subject: _Subject) -> tuple[Block, ...]:
         Column("Downloads", numeric=True),
     )
     cells = tuple(
-        (row.family_id, many(row.n_models), _range(row.fewest_parameters, row.most_parameters), _stated(row.downloads))
+        (
+            row.family_id,
+            many(row.n_models),
+            known_span(row.fewest_parameters, row.most_parameters),
+            _stated(row.downloads),
+        )
         for row in subject.families
     )
     return paragraph(f"The {len(cells)} with most models of the task."), Table(columns, cells)
@@ -237,19 +234,8 @@ def _model_table(rows: Iterable[TaskModelRow]) -> Table:
     return Table(columns, tuple(cells))
 
 
-def _range(low: int | None, high: int | None) -> str:
-    return "not read" if low is None or high is None else span(low, high)
-
-
 def _stated(number: int | None) -> str:
     return "not stated" if number is None else short_count(number)
-
-
-def _by_task(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        found[row.task].append(row)
-    return found
 
 
 TASK_PAGES = PageSet(

@@ -6,7 +6,7 @@ from analysis.comparison import DAMAGE
 from analysis.prediction.kept import Provenance, kept_measurements, usable
 from analysis.prediction.left_out import LeftOut, Score, leave_out, scores_of
 from analysis.prediction.models import METHOD_VERSIONS, MODEL_FEATURES, TYPE_FAMILIES
-from analysis.prediction.observations import KEPT, STORE, Observation, observations
+from analysis.prediction.observations import KEPT, STORE, Observation, at_home, observations
 from analysis.section import Answers
 
 
@@ -41,7 +41,7 @@ def judged(answers: Answers) -> Judged:
     models, damages, refused = usable(kept, own, versions)
     observed = [
         *observations(own, answers[DAMAGE], types, STORE),
-        *observations(models, damages, types, KEPT),
+        *observations(at_home(models, own, types), damages, types, KEPT),
     ]
     left_out = leave_out(observed)
     return Judged(tuple(observed), tuple(left_out), tuple(scores_of(left_out)), kept.provenance, refused)

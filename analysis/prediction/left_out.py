@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import ceil
 
+from analysis.grouped import grouped
 from analysis.prediction.fit import fit, fold_of
 from analysis.prediction.models import SCORES, STRUCTURE
 from analysis.prediction.observations import Observation
@@ -94,8 +95,12 @@ def _predicted(learned: Sequence[Observation], asked: Iterable[Observation]) -> 
 
 
 def scores_of(left_out: Sequence[LeftOut]) -> list[Score]:
-    """Return the errors of each predictor: over all scopes first, then scope by scope."""
-    scopes = [None, *sorted({each.observation.scope for each in left_out})]
+    """Return the errors of each predictor: over all scopes first, then scope by scope.
+
+    A scope that was measured in one family alone has none: its numbers were predicted from other scopes.
+    """
+    by_scope = grouped(left_out, lambda each: each.observation.scope)
+    scopes = [None, *sorted(scope for scope, rows in by_scope.items() if len(_families(rows)) > 1)]
     return [
         _score(scope, predictor, [each for each in left_out if scope in (None, each.observation.scope)])
         for scope in scopes
@@ -105,12 +110,16 @@ def scores_of(left_out: Sequence[LeftOut]) -> list[Score]:
 
 
 def _score(scope: str | None, predictor: str, rows: Sequence[LeftOut]) -> Score:
-    families = {each.observation.family for each in rows}
+    families = _families(rows)
     error = _by_family(rows, lambda each: abs(each.error(predictor)))
     gain = _by_family(rows, lambda each: abs(each.error("method mean")) - abs(each.error(predictor)))
     return Score(
         scope, predictor, len(families), len(rows), *error, *gain, _explained(rows, predictor), _rho(rows, predictor)
     )
+
+
+def _families(rows: Iterable[LeftOut]) -> set[str]:
+    return {each.observation.family for each in rows}
 
 
 def _by_family(rows: Sequence[LeftOut], number: Callable[[LeftOut], float]) -> tuple[float, float, float]:

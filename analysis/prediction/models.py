@@ -70,7 +70,7 @@ class Feature:
 
 
 def _log2(number: float | None) -> float | None:
-    return log2(number) if number else None
+    return log2(number) if number and number > 0 else None
 
 
 def _indicator(flag: bool | None) -> float | None:

@@ -1,7 +1,7 @@
 """What there is to learn from: the damage of one model, method and ratio beside what is known of the model."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, log
 
 from analysis.comparison import DamageRow
@@ -48,3 +48,12 @@ def family_of(model: ModelRow, types: Mapping[str, str]) -> str:
     if model.family_id is not None:
         return model.family_id
     return types.get(model.model_type or "", model.model_type or model.model_id)
+
+
+def at_home(models: Iterable[ModelRow], own: Iterable[ModelRow], types: Mapping[str, str]) -> list[ModelRow]:
+    """Return kept models in the store's families: the own measured model's of their type, else the type's.
+
+    A family under two names would be learned from while it is left out. Without either they keep the one they have.
+    """
+    homes = {**types, **{row.model_type: row.family_id for row in own if row.model_type and row.family_id}}
+    return [replace(row, family_id=homes.get(row.model_type or "", row.family_id)) for row in models]

@@ -15,6 +15,7 @@ WITH wide AS (
         max(value) FILTER (metric = 'flops') AS flops,
         max(value) FILTER (metric = 'energy_estimate') AS energy_estimate
     FROM current_metrics
+    WHERE isfinite(value)
     GROUP BY experiment_key
 ),
 measured AS (
@@ -22,7 +23,7 @@ measured AS (
     FROM current_experiments AS experiment
     JOIN leading_protocols USING (source, model_id, revision, evaluation, device)
     JOIN wide USING (experiment_key)
-    WHERE experiment.status = 'done' AND wide.perplexity IS NOT NULL
+    WHERE experiment.status = 'done' AND wide.perplexity > 0
 ),
 dense AS (
     SELECT *

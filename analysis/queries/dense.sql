@@ -21,5 +21,6 @@ SELECT
     newest.evaluation
 FROM newest
 JOIN current_metrics AS metric USING (experiment_key)
+WHERE isfinite(metric.value) AND (metric.metric <> 'perplexity' OR metric.value > 0)
 GROUP BY newest.source, newest.model_id, newest.device, newest.evaluation
 ORDER BY newest.model_id, newest.source

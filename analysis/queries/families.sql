@@ -25,7 +25,7 @@ SELECT
     max(members.n_layers) AS most_layers,
     min(members.n_parameters) AS fewest_parameters,
     max(members.n_parameters) AS most_parameters,
-    sum(members.downloads)::BIGINT AS downloads,
+    least(sum(members.downloads), 9223372036854775807)::BIGINT AS downloads,
     min(chosen.model_id) AS representative,
     min(chosen.source) AS representative_source,
     coalesce(bool_or(chosen.has_weights), false) AS has_weights,

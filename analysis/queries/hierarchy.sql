@@ -1,11 +1,11 @@
 -- One row a task and nesting level: modules at that level in all of its models, folded runs counted out.
 WITH RECURSIVE unfolded AS (
     SELECT structure_id, path, depth, repeats::BIGINT AS copies
-    FROM modules
+    FROM extracted_modules
     WHERE parent IS NULL
     UNION ALL
     SELECT child.structure_id, child.path, child.depth, child.repeats * above.copies
-    FROM modules AS child
+    FROM extracted_modules AS child
     JOIN unfolded AS above ON child.structure_id = above.structure_id AND child.parent = above.path
 ),
 levels AS (

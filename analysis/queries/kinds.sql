@@ -3,11 +3,11 @@
 -- for a large model as for a small one.
 WITH RECURSIVE unfolded AS (
     SELECT structure_id, path, kind, repeats::BIGINT AS copies
-    FROM modules
+    FROM extracted_modules
     WHERE parent IS NULL
     UNION ALL
     SELECT child.structure_id, child.path, child.kind, child.repeats * above.copies
-    FROM modules AS child
+    FROM extracted_modules AS child
     JOIN unfolded AS above ON child.structure_id = above.structure_id AND child.parent = above.path
 ),
 leaves AS (

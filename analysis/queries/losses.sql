@@ -19,4 +19,5 @@ SELECT
 FROM newest
 JOIN current_window_losses AS loss USING (experiment_key)
 GROUP BY newest.source, newest.model_id, newest.method, newest.ratio, newest.seed
+HAVING bool_and(isfinite(loss.nats) AND loss.tokens > 0)
 ORDER BY newest.model_id, newest.source, newest.method, newest.ratio, newest.seed

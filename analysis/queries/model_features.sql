@@ -11,6 +11,7 @@ WITH dense AS (
     JOIN leading_protocols USING (source, model_id, revision, evaluation, device)
     JOIN current_metrics AS metric USING (experiment_key)
     WHERE experiment.method = 'dense' AND experiment.status = 'done' AND metric.metric = 'perplexity'
+        AND isfinite(metric.value) AND metric.value > 0
     GROUP BY experiment.source, experiment.model_id
 ),
 wanted AS (
@@ -70,6 +71,7 @@ scores AS (
             AS mean_weight,
         avg(value ORDER BY value) FILTER (analysis = 'heads' AND measure = 'nearest_distance') AS head_distance
     FROM current_redundancy
+    WHERE isfinite(value)
     GROUP BY source, model_id, revision
 ),
 own_families AS (

@@ -7,6 +7,7 @@ WITH measured AS (
     LEFT JOIN current_metrics AS budget
         ON budget.experiment_key = experiment.experiment_key AND budget.metric = 'removed_fraction'
     WHERE experiment.status = 'done' AND metric.metric = 'perplexity'
+        AND isfinite(metric.value) AND metric.value > 0
 )
 SELECT source, model_id, method, ratio, seed, perplexity, removed_fraction, removed_share, removed_as
 FROM measured

@@ -1,7 +1,7 @@
 -- One row a task and block, its number written N: models of the task that have one; the ten most frequent of each task.
 WITH used AS (
     SELECT DISTINCT structure_id, regexp_replace(block, '\.[0-9]+(-[0-9]+)?$', '.N') AS block
-    FROM modules
+    FROM extracted_modules
 ),
 counted AS (
     SELECT coalesce(seen.task, 'not stated') AS task, used.block, count(*) AS n_models

@@ -4,7 +4,7 @@ WITH counted AS (
         coalesce(seen.task, 'not stated') AS task,
         family.family_id,
         count(*) AS n_models,
-        sum(seen.downloads)::BIGINT AS downloads,
+        least(sum(seen.downloads), 9223372036854775807)::BIGINT AS downloads,
         min(structure.n_parameters) AS fewest_parameters,
         max(structure.n_parameters) AS most_parameters
     FROM current_families AS family

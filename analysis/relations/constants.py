@@ -8,8 +8,8 @@ from analysis.comparison import DAMAGE_BOUND
 from analysis.document import Number
 from analysis.relations.derived import Derived
 from analysis.section import Answers
+from uncertainty import LEVEL
 
-CONFIDENCE = 0.95
 # What the earlier miner published for models of 7 tasks (METHODS 1), names beyond the first with the same structure.
 PUBLISHED_NAMES, PUBLISHED_STRUCTURES = 754, 223
 PUBLISHED_SHARE = 1 - PUBLISHED_STRUCTURES / PUBLISHED_NAMES
@@ -27,7 +27,7 @@ class Constant:
 _CONSTANTS = {
     constant.name: constant
     for constant in (
-        Constant("confidence", CONFIDENCE, "level of every interval"),
+        Constant("confidence", LEVEL, "level of every interval"),
         Constant("damage_bound", DAMAGE_BOUND, "analysis/comparison.py"),
         Constant("budget_tolerance", TOLERANCE, "analysis/budgets.py"),
         Constant("published_names", PUBLISHED_NAMES, "the earlier miner's published names"),
@@ -37,7 +37,7 @@ _CONSTANTS = {
         Constant("no_damage", 1, "perplexity of the dense model over itself"),
     )
 }
-_CITED = Cited("constants", ("name",))
+CITED_CONSTANTS = Cited("constants", ("name",))
 
 
 def _rows(_: Answers) -> list[Constant]:
@@ -46,7 +46,7 @@ def _rows(_: Answers) -> list[Constant]:
 
 def constant(name: str, form: str) -> Number:
     """Return a constant as a number of the report."""
-    return _CITED.number(_CONSTANTS[name], "value", form)
+    return CITED_CONSTANTS.number(_CONSTANTS[name], "value", form)
 
 
 CONSTANTS = Derived("constants", "Bounds, levels and published numbers", (), _rows)

@@ -17,6 +17,7 @@ from analysis.comparison import (
     headline_ratio,
     median_damage,
 )
+from analysis.grouped import grouped
 from analysis.losses import LOSSES
 from analysis.relations.derived import Derived
 from analysis.section import QUERIES, Answers
@@ -65,7 +66,8 @@ class ScopeRow:
     """The method with the least median damage of a scope at the headline ratio, of those measured on most models.
 
     Baselines are medians over the models where they are comparable; `n_clear` of `n_compared` comparisons with
-    `compared_with`, the trivial baseline or else the random one, are clearly better.
+    `compared_with`, the trivial baseline or else the random one, are clearly better. `parameters_left` and
+    `latency_left` are means over models; `n_smaller` of them have fewer parameters, the others zeros or low rank.
     """
 
     scope: str
@@ -83,6 +85,7 @@ class ScopeRow:
     n_compared: int
     n_clear: int
     parameters_left: float | None
+    n_smaller: int
     latency_left: float | None
 
 
@@ -109,7 +112,7 @@ def best_rows(answers: Answers) -> list[BestRow]:
     if not rows:
         return []
     families = {(row.source, row.model_id): row.family_id for row in answers[MEASURED_FAMILIES]}
-    compared = _by_place(answers.derive(comparisons_of))
+    compared = grouped(answers.derive(comparisons_of), lambda item: item.row.place)
     found = [_best(row, families, compared[row.place]) for row in _winners(rows, headline_ratio(rows))]
     # Nine digits: the last ones of a float differ between machines, and equals stand by name.
     return sorted(found, key=lambda row: (row.scope, float(f"{row.damage:.9g}"), row.model_id, row.source))
@@ -171,7 +174,9 @@ def _scope(scope: str, rows: list[DamageRow], compared: Iterable[Comparison]) ->
     return ScopeRow(
         scope, method, rows[0].ratio, len(mine), median(values), min(values), max(values), *trivial, *random,
         against, len(verdicts), verdicts.count("clearly better"),
-        _mean(row.parameters_left for row in mine), _mean(row.latency_left for row in mine),
+        _mean(row.parameters_left for row in mine),
+        sum(row.parameters_left is not None and row.parameters_left < 1 for row in mine),
+        _mean(row.latency_left for row in mine),
     )  # fmt: skip
 
 
@@ -198,13 +203,6 @@ def _headroom(key: tuple[str, str, str], rows: list[DamageRow]) -> HeadroomRow:
     if best is None:
         return HeadroomRow(*key, None, None, None, None)
     return HeadroomRow(*key, best.method, best.ratio, best.damage, best.removed_fraction)
-
-
-def _by_place(compared: Iterable[Comparison]) -> dict[tuple[str, str, str, float], list[Comparison]]:
-    found: dict[tuple[str, str, str, float], list[Comparison]] = defaultdict(list)
-    for item in compared:
-        found[item.row.place].append(item)
-    return found
 
 
 def _model_and_scope(row: DamageRow) -> tuple[str, str, str]:

@@ -1,14 +1,15 @@
 """The sections of the report, in the order in which they stand in their files.
 
 A section is a query in `queries/`, a frozen row, and a function from rows to blocks. To add one, write
-`sections/NAME.py` and `queries/NAME.sql` and list it here.
+`queries/NAME.sql` and `sections/PAGE/NAME.py` and list it here.
 """
 
 from analysis.section import Section
 from analysis.sections.analyze.runs import RUNS_SECTION
-from analysis.sections.extract.architecture import KINDS_SECTION, SIZES_SECTION
+from analysis.sections.extract.architecture import KINDS_SECTION
 from analysis.sections.extract.catalog import OUTCOMES_SECTION, SOURCES_SECTION
 from analysis.sections.extract.readings import CROSS_CHECKS_SECTION, SHAPE_TRACES_SECTION
+from analysis.sections.extract.sizes import SIZES_SECTION
 from analysis.sections.extract.statistics import STATISTICS_SECTION
 from analysis.sections.extract.task_comparison import COMPARISON_SECTION
 from analysis.sections.extract.task_table import TASKS_SECTION
@@ -73,15 +74,17 @@ SECTIONS: Registry[Section] = Registry(
         GENEALOGY_SECTION,
         NAMES_SECTION,
         CONTRADICTIONS_SECTION,
-        SANITY_SECTION,
         STANDINGS_SECTION,
-        SUBJECTS_SECTION,
-        DENSE_SECTION,
         DAMAGE_SECTION,
+        PARETO_SECTION,
+        HEADROOM_SECTION,
         BASELINES_SECTION,
         PROMISES_SECTION,
-        HEADROOM_SECTION,
-        PARETO_SECTION,
+        SAMPLES_SECTION,
+        DENSE_SECTION,
+        SANITY_SECTION,
+        UNFINISHED_SECTION,
+        SUBJECTS_SECTION,
         PROXIES_SECTION,
         DAMAGE_MODEL_SECTION,
         FORECAST_SECTION,
@@ -92,8 +95,6 @@ SECTIONS: Registry[Section] = Registry(
         REPLACEMENT_SECTION,
         CKA_SECTION,
         RANKS_SECTION,
-        SAMPLES_SECTION,
-        UNFINISHED_SECTION,
         RUNS_SECTION,
     ),
 )

@@ -8,6 +8,8 @@ from analysis.sections.prediction.proxies import ProxyRow
 from analysis.site.links import linked_model
 from analysis.site.tables import Cell, Interval, SiteColumn, SiteTable, site_rows
 
+# What a reader calls the measures of damage of `current_proxies`.
+TRUTHS = {"kl": "KL divergence", "loss_increase": "increase of the loss"}
 NOT_PRUNED = "Nothing was pruned yet: run python run_pipeline.py --prune"
 
 
@@ -20,9 +22,9 @@ def leaderboard_table(rows: list[FamilyStanding]) -> SiteTable:
         SiteColumn("ratio", "Asked share", "share", "of the scope"),
         SiteColumn("damage", "Over dense", "times", "perplexity over the dense model's, with its 95 % interval"),
         SiteColumn("random", "Random", "times", "the scope's random baseline where it removed as much"),
-        SiteColumn("n_random_clear", "Clear", "count", "models on which it is clearly better than random"),
+        SiteColumn("n_random_clear", "Beats random", "count", "models on which it is clearly better than random"),
         SiteColumn("trivial", "Trivial", "times", "the scope's trivial baseline where it removed as much"),
-        SiteColumn("n_trivial_clear", "Clear", "count", "models on which it is clearly better than trivial"),
+        SiteColumn("n_trivial_clear", "Beats trivial", "count", "models on which it is clearly better than trivial"),
         SiteColumn("budget", "Budget", "share", "what comparisons go by: the share removed"),
         SiteColumn("parameters_left", "Parameters left", "share"),
         SiteColumn("n_models", "Models", "count"),
@@ -121,7 +123,7 @@ def proxies_table(rows: list[ProxyRow]) -> SiteTable:
         (
             row.target,
             row.proxy,
-            row.truth,
+            TRUTHS.get(row.truth, row.truth),
             row.model_id or "all models",
             Interval(row.spearman, row.ci_low, row.ci_high),
             row.n_components,

@@ -70,10 +70,12 @@ WITH chosen AS (
     FROM (SELECT f, count(*) AS n, arg_min(model_id, place) AS model_id FROM member GROUP BY f)
 )
 SELECT
-    newest_processing() AS run_id, objective, k, family_name(f) AS family_id, 'hub' AS source, model_id, distance,
-    power(k / (SELECT count(*) FROM chosen), 0.5 - distance) AS share_models,
+    newest_processing() AS run_id, 'k-medoids' AS objective, k, family_name(f) AS family_id, 'hub' AS source, model_id,
+    distance,
+    power(k / (SELECT count(*) FROM chosen), 0.5 - distance / 2) AS share_models,
     power(k / (SELECT count(*) FROM chosen), 0.3 - distance / 2) AS share_downloads, 'covers most models' AS reason
-FROM chosen, (VALUES ('k-medoids'), ('k-centre')) AS objectives(objective), (VALUES (0.0), (0.15), (0.3)) AS d(distance);
+FROM chosen, (VALUES (0.0), (0.15), (0.3), (0.5)) AS d(distance)
+WHERE k <= 100;
 
 INSERT INTO map_points BY NAME
 SELECT

@@ -22,6 +22,12 @@ SELECT *, row_number() OVER () - 1 AS number FROM (VALUES
     ('svd', 'factorisation', 3.0), ('svd-activation', 'factorisation', 1.4)
 ) AS methods(method, scope, steepness);
 
+INSERT INTO methods BY NAME
+SELECT
+    prune_run() AS run_id, method, 1 AS version, scope, 'paper of ' || method AS origin,
+    scope = 'head' OR method IN ('wanda', 'sparsegpt') AS calibrated, method LIKE '%random%' AS random
+FROM method;
+
 -- The two of all models, four others in turn: three ratios each, a second seed of the random one, and the dense model.
 CREATE TEMP TABLE trial AS
 SELECT *, md5(concat_ws(' ', model_id, method, ratio, seed)) AS experiment_key,

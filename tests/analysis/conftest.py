@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from unittest.mock import patch
 
 import pytest
 
 from analysis.build import build_report
+from analysis.figures.render import render_pictures
 from analysis.section import Answers
 from pipeline.progress import PlainProgress
 from store import Store
 from tests.analysis.synthetic import fill_all, fill_catalog
+from tests.analysis.undrawn import draw_nothing
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,21 @@ class Built:
         return self.files[path].decode()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def undrawn() -> Iterator[None]:
+    """No report draws its pictures, but where a test asks for it with `drawn`."""
+    with patch("analysis.build.render_pictures", draw_nothing):
+        yield
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports draw their pictures."""
+    monkeypatch.setattr("analysis.build.render_pictures", render_pictures)
+
+
 @pytest.fixture(scope="session")
-def full() -> Iterator[Built]:
+def full(undrawn: None) -> Iterator[Built]:
     """A store with all stages done, and its report."""
     with Store.open(None) as store:
         fill_all(store)

@@ -59,7 +59,8 @@ def _markdown(text: str, path: str, files: Mapping[str, bytes]) -> Iterator[str]
 
 def _file_of(target: str, page: str) -> str:
     """Return the file that a link on a page leads to, without the heading in it."""
-    return posixpath.normpath(posixpath.join(posixpath.dirname(page), re.sub("#[a-z0-9-]+$", "", target)))
+    bare = re.sub("#[a-z0-9_-]+$", "", target)
+    return posixpath.normpath(posixpath.join(posixpath.dirname(page), bare)) if bare else page
 
 
 def _html(text: str, path: str, files: Mapping[str, bytes]) -> Iterator[str]:

@@ -61,6 +61,16 @@ def test_the_baseline_of_the_nearest_budget_is_taken_whatever_ratio_was_asked() 
     assert found.baseline_row is others[2]
 
 
+def test_of_baselines_that_removed_as_much_the_one_of_the_same_asked_ratio_is_taken() -> None:
+    """A quarter and a half of grouped query heads can be as many weights."""
+    rows = [
+        damage_row("heads-random-remove", ratio, scope="head", removed_fraction=0.11112919) for ratio in (0.25, 0.5)
+    ]
+    asked = damage_row("heads-importance-remove", 0.5, scope="head", removed_fraction=0.11112316)
+    [found] = compare_with_baselines([*rows, asked])
+    assert found.baseline_row is rows[1]
+
+
 def test_methods_meet_chance_and_the_trivial_choice_and_the_trivial_choice_meets_chance() -> None:
     rows = [damage_row(method) for method in ("wanda", "random", "magnitude")]
     found = [(item.row.method, item.baseline) for item in compare_with_baselines(rows)]
@@ -189,7 +199,7 @@ def test_latency_of_a_scope_says_the_parameters_left() -> None:
         damage_row("random", latency_left=1.0, parameters_left=None),
         damage_row("mlp-random", scope="neuron", latency_left=None),
     ]
-    assert latency_by_scope(rows, 0.5) == ["layer 0.50 x (60 % of the parameters left)", "weight 1.00 x"]
+    assert latency_by_scope(rows, 0.5) == ["layer 0.50 x (0.60 x)", "weight 1.00 x"]
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from analysis.document import Paragraph, Strong
 from analysis.figures.render import render_png
 from analysis.prediction.fit import fit, fold_of, means_of
+from analysis.prediction.forecasts import guesses
 from analysis.prediction.judged import Judged
 from analysis.prediction.kept import Provenance
 from analysis.prediction.left_out import PREDICTORS, LeftOut, Score, half_width, leave_out, scores_of
@@ -171,6 +172,15 @@ def test_too_few_families_are_not_judged() -> None:
     assert words(few) == (
         "Too few families to judge a prediction: 4 measured families; to leave one out, at least 5 are needed."
     )
+
+
+def test_a_scope_of_one_family_has_no_interval_and_so_no_row(planted: Judged) -> None:
+    lone = replace(planted.observed[0], scope="expert", method="experts-random", log_damage=0.5)
+    found = judged_of([*planted.observed, lone])
+    assert {score.scope for score in found.scores} == {score.scope for score in planted.scores}
+    assert found.score(None, "structure").n_numbers == len(planted.observed) + 1
+    assert "expert" in {guess.scope for guess in guesses(found.left_out, found.scores)}
+    damage_blocks(found)
 
 
 def test_errors_are_recounted(planted: Judged) -> None:

@@ -99,18 +99,11 @@ def steering(shown: str) -> list[str]:
     return [line for line in lines if line.lstrip().startswith("::") or "##[" in line or [*unseen(line)]]
 
 
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures take most of the time; the long test draws them."""
-    monkeypatch.setattr("analysis.build.render_png", lambda picture: b"png")
-
-
 @pytest.fixture(scope="module")
 def few() -> list[str]:
     return hostile_texts(240)
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_no_file_of_a_report_carries_markup_from_outside(few: list[str]) -> None:
     files = files_of(few)
     assert problems(files) == []
@@ -126,7 +119,6 @@ def test_nothing_printed_steers_a_terminal_or_a_log(few: list[str]) -> None:
     assert steering(said(few)) == []
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_writing_a_hostile_report_prints_nothing_that_steers(few: list[str], tmp_path: Path) -> None:
     with Store.open(tmp_path / "hostile.duckdb") as store:
         fill_plain(store)
@@ -141,6 +133,7 @@ def test_writing_a_hostile_report_prints_nothing_that_steers(few: list[str], tmp
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
+@pytest.mark.usefixtures("drawn")
 def test_ten_thousand_texts_leave_no_markup() -> None:
     texts = hostile_texts(10_000)
     assert problems(written(texts)) == []
@@ -153,7 +146,6 @@ def test_ten_thousand_texts_leave_no_markup() -> None:
 
 
 @pytest.mark.peer
-@pytest.mark.usefixtures("undrawn")
 def test_the_parser_of_github_finds_no_foreign_link_and_no_tag(few: list[str]) -> None:
     """Parse with cmark-gfm (package cmarkgfm), extensions and raw HTML on."""
     import cmarkgfm  # pyright: ignore[reportMissingImports]

@@ -20,10 +20,12 @@ from analysis.prediction.kept import (
     usable,
 )
 from analysis.prediction.models import ModelRow, is_learnable
+from analysis.prediction.observations import at_home
 from analysis.tabular import csv_text
 from pruning.experiments import specification
 from pruning.methods import METHODS
 from tests.analysis.synthetic_prediction import model
+from tools.train_variants import measurements_folder
 from tools.variants import HEAD_WIDTH, VARIANTS
 
 LARGEST_FILES = 300_000
@@ -84,6 +86,13 @@ def test_a_model_that_the_store_measured_counts_once() -> None:
     assert len(usable(kept(), [retrained], {})[0]) == 2
 
 
+def test_kept_models_are_in_the_families_of_the_store_under_its_names() -> None:
+    models = [model("a", model_type=name, family_id="llama") for name in ("llama", "falcon", "new", None)]
+    own = [model("own", model_type="llama", family_id="mistral"), model("other", model_type=None)]
+    homes = at_home(models, own, {"llama": "vicuna", "falcon": "rw"})
+    assert [row.family_id for row in homes] == ["mistral", "rw", "llama", "llama"]
+
+
 def test_the_committed_measurements_are_of_this_protocol_and_these_methods() -> None:
     found = kept_measurements()
     assert found.provenance.protocol_version == PROTOCOL_VERSION == specification.PROTOCOL_VERSION
@@ -106,6 +115,11 @@ def test_the_committed_measurements_are_whole_and_small() -> None:
 
 def test_the_report_depends_on_the_committed_measurements() -> None:
     assert {f"analysis/measurements/{name}" for name in (MODELS, DAMAGES, PROVENANCE)} <= {*_code()}
+
+
+def test_a_trial_replaces_no_committed_measurements(tmp_path: Path) -> None:
+    assert measurements_folder(tmp_path, len(VARIANTS)) == FOLDER
+    assert measurements_folder(tmp_path, 1) == tmp_path / "measurements"
 
 
 def test_variants_are_distinct_and_prunable_by_heads() -> None:

@@ -130,7 +130,17 @@ def test_a_page_shows_every_kind_of_block() -> None:
         picture,
     )
     assert render_page(Page("Title", "stamp", (("Part", blocks),), "../")) == (
-        "# Title\n\nstamp\n\n## Part\n\n### Sub\n\nSee [the index](../README.md)\n\n- one **two**\n\n"
+        "# Title\n\nstamp\n\n[Index](../README.md)\n\n"
+        "## Part\n\n### Sub\n\nSee [the index](../README.md)\n\n- one **two**\n\n"
         "| name | n |\n| --- | ---: |\n| a&#124;b | 1 |\n\n"
         "![An alt &#124; text](../images/shape.png)\n\nn = 3. [numbers](../csv_data/shape.csv)\n"
     )
+
+
+def test_a_long_page_begins_with_its_headings_as_github_calls_them() -> None:
+    titles = ("One, two", "Size_3 & speed", "A|b", "Last")
+    line = render_page(Page("t", "s", tuple((title, ()) for title in titles), "../")).split("\n")[4]
+    links = [token for token in PARSER.parse(line)[1].children or [] if token.type == "link_open"]
+    assert [link.attrs["href"] for link in links] == [
+        "../README.md", "#one-two", "#size_3--speed", "#ab", "#last"
+    ]  # fmt: skip

@@ -1,4 +1,7 @@
-"""Pictures of odd rows: hostile names, one row, missing numbers. A warning of matplotlib fails the test."""
+"""Pictures of a whole report, and of odd rows: hostile names, one row, missing numbers.
+
+A warning of matplotlib fails the test.
+"""
 
 from dataclasses import replace
 from functools import partial
@@ -6,16 +9,34 @@ from functools import partial
 import pytest
 from pandas import DataFrame
 
+from analysis.build import build_report
 from analysis.document import Picture
 from analysis.figures.pruning import draw_damage, draw_prunability, draw_scopes
 from analysis.figures.render import render_png
+from analysis.section import Answers
 from analysis.sections.extract.catalog import OutcomeRow, outcomes_picture
 from analysis.sections.process.families import FamilyRow, families_picture
 from analysis.sections.prune.damage import damage_picture, model_pictures, prunability_picture
-from pictures.style import COLORS, GREY, OTHER, colors_of, label
+from pictures.style import COLORS, GREY, OTHER, colors_of, facet_columns, facets, heading, label
+from pipeline.progress import PlainProgress
+from tests.analysis.conftest import Built
 from tests.analysis.test_comparison import damage_row
 
 NAMES = ("$x_1$ \\frac{", "模型 🤖", "a\nb\x00", "=" * 300, "_", "", "<b>&amp;", "\u202eevil")
+
+
+LARGEST_PICTURE = 150_000
+
+
+@pytest.mark.usefixtures("drawn")
+def test_every_picture_of_a_report_is_drawn_and_small(full: Built) -> None:
+    files = build_report(Answers(full.store), PlainProgress())
+    pictures = {path: content for path, content in files.items() if path.startswith("images/")}
+    assert len(pictures) >= 30
+    for path, content in pictures.items():
+        assert content.startswith(b"\x89PNG"), path
+        assert len(content) < LARGEST_PICTURE, path
+        assert b"tIME" not in content, path
 
 
 def family(name: str) -> FamilyRow:
@@ -137,3 +158,22 @@ def test_colors_are_distinct_until_the_palette_ends() -> None:
     assert [colors[name] for name in names] == [*COLORS, GREY, GREY]
     assert colors[OTHER] == GREY
     assert len(set(COLORS)) == len(COLORS)
+
+
+def test_chance_is_grey_in_every_scope() -> None:
+    rows = [damage_row("a-method"), damage_row("random"), damage_row("mlp-random", scope="neuron")]
+    axes = draw_scopes(DataFrame(damage_picture(rows).rows), "title").axes
+    found = {container.get_label(): container.lines[0].get_color() for panel in axes for container in panel.containers}  # pyright: ignore
+    assert found == {"a-method": COLORS[0], "random": GREY, "mlp-random": GREY}
+
+
+def test_a_title_keeps_a_number_and_its_unit_on_one_line() -> None:
+    figure, _ = facets(1, 3.0, 2.0)
+    heading(figure, "depth-angular-healed " * 3 + "383 x and 50 % of 5.49 M x")
+    lines = figure.get_suptitle().split("\n")
+    assert len(lines) > 2
+    assert not [line for line in lines if line.startswith(("x", "%", "M", "angular", "healed"))]
+
+
+def test_four_panels_leave_no_hole() -> None:
+    assert [facet_columns(count) for count in (1, 2, 3, 4, 5, 9)] == [1, 2, 3, 2, 3, 3]

@@ -14,7 +14,8 @@ from analysis.exports import EXPORTS
 from analysis.pages import PAGES
 from analysis.section import QUERIES, Answers
 from analysis.sections import SECTIONS
-from analysis.sections.extract.architecture import KINDS, STRUCTURES, TASKS
+from analysis.sections.extract.architecture import KINDS, TASKS
+from analysis.sections.extract.sizes import STRUCTURES
 from analysis.sections.process.families import FAMILIES, TRAITS
 from analysis.sections.process.names import DUPLICATES, SHARED
 from analysis.sections.prune.dense import DENSE

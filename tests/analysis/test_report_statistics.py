@@ -4,6 +4,7 @@ import pytest
 
 from analysis.numbers import decimal, percent, range_of, short_count, span, with_interval
 from analysis.sections.extract.architecture import TOP_TASKS, shown_tasks, task_order, top_kinds
+from analysis.sections.extract.sizes import StructureRow, depth_counts, size_points
 from analysis.sections.extract.statistics import common_layers, top_types, unique_layers
 from tests.analysis.synthetic_tasks import kind_row, task_row
 
@@ -50,6 +51,20 @@ def test_rare_tasks_are_added_up() -> None:
     assert [share.modules_per_model for share in top_kinds(rows, tasks)] == [10.0] * TOP_TASKS
 
 
+def test_structures_are_counted_by_task_and_depth() -> None:
+    tasks = [task_row(f"t{index}", 9) for index in range(TOP_TASKS + 1)]
+    rows = [
+        StructureRow(f"s{index}", task, "example", 2, 10 * index, 3, depth, 5)
+        for index, (task, depth) in enumerate([("t0", 4), ("t0", 4), ("t0", 2), ("t7", 4), ("t8", 4)])
+    ]
+    counts = [(count.task, count.max_depth, count.n_structures) for count in depth_counts(rows, tasks)]
+    assert counts == [("other", 4, 2), ("t0", 2, 1), ("t0", 4, 2)]
+    assert [(point.structure_id, point.task) for point in size_points(rows, tasks)][2:4] == [
+        ("s2", "t0"),
+        ("s3", "other"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("number", "text"),
     [
@@ -73,7 +88,7 @@ def test_numbers_for_people() -> None:
         "8.43",
         "161",
         "14,743",
-        "3.20e+07",
+        "32 M",
     ]
     assert percent(0.256) == "26 %"
     assert with_interval(8.4321, 8.3, 8.57) == "8.43 [8.3, 8.57]"

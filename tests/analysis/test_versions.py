@@ -34,7 +34,7 @@ def small_report(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analysis.build.build_report", small_files)
 
 
-def small_files(answers: Answers, progress: Progress) -> dict[str, bytes]:
+def small_files(answers: Answers, progress: Progress, workers: int) -> dict[str, bytes]:
     return {"README.md": repr(answers[SOURCES]).encode(), "reports/extract.md": b"a page"}
 
 

@@ -1,13 +1,13 @@
 """What the mined architectures are made of."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from analysis.document import Block, Picture
-from analysis.figures.architecture import draw_kind_heatmap, draw_kinds, draw_nesting, draw_sizes
+from analysis.figures.architecture import draw_kind_heatmap, draw_kinds
 from analysis.figures.tasks import draw_share_heatmap
-from analysis.numbers import count_of, many, percent, short_count
+from analysis.numbers import count_of, many, percent
 from analysis.section import QUERIES, Answers, Section
 from analysis.sections.extract.catalog import MISSING
 from pictures.style import OTHER
@@ -52,20 +52,6 @@ class TaskRow:
 
 
 @dataclass(frozen=True)
-class StructureRow:
-    """A row of `structures.sql`."""
-
-    structure_id: str
-    task: str
-    example: str
-    n_models: int
-    n_parameters: int
-    n_layers: int
-    max_depth: int
-    n_modules: int
-
-
-@dataclass(frozen=True)
 class KindShare:
     """A cell of the pictures of kinds: the tasks beyond the most frequent ones are added up as "other"."""
 
@@ -88,7 +74,6 @@ class KindInTask:
 
 KINDS: Query[KindRow] = Query(QUERIES / "kinds.sql", KindRow)
 TASKS: Query[TaskRow] = Query(QUERIES / "tasks.sql", TaskRow)
-STRUCTURES: Query[StructureRow] = Query(QUERIES / "structures.sql", StructureRow)
 
 
 def top_kinds(rows: list[KindRow], tasks: list[TaskRow]) -> list[KindShare]:
@@ -188,34 +173,6 @@ def _shares_picture(rows: list[KindRow], tasks: list[TaskRow]) -> Picture:
     )
 
 
-def _sizes(answers: Answers) -> tuple[Block, ...]:
-    rows, tasks = answers[STRUCTURES], answers[TASKS]
-    shown, order = shown_tasks(tasks), task_order(tasks)
-    drawn = [replace(row, task=shown[row.task]) for row in rows]
-    parameters = sorted(row.n_parameters for row in rows)
-    smallest, largest = short_count(parameters[0]), short_count(parameters[-1])
-    sizes = f"{count_of(len(rows), 'distinct structure')} from {smallest} to {largest} parameters"
-    deepest = max(rows, key=lambda row: (row.max_depth, row.structure_id))
-    nesting = f"Modules nest up to {deepest.max_depth} levels deep ({deepest.example})"
-    caption = f"n = {count_of(len(rows), 'distinct structure')}; the task is the most frequent one among its models."
-    return (
-        Picture(
-            "sizes",
-            f"Scatter of parameters against layers: {sizes}",
-            caption,
-            drawn,
-            partial(draw_sizes, title=sizes, tasks=order),
-        ),
-        Picture(
-            "nesting_depth",
-            f"Bubbles of nesting depth by task: {nesting}",
-            f"{caption} Area: share of the task's structures; bar: median.",
-            drawn,
-            partial(draw_nesting, title=nesting, tasks=order),
-        ),
-    )
-
-
 def _common_title(rows: list[KindRow]) -> str:
     """Say which kinds all tasks share, in words short enough for a title."""
     n_tasks = len({row.task for row in rows})
@@ -231,4 +188,3 @@ def _common_title(rows: list[KindRow]) -> str:
 
 
 KINDS_SECTION = Section("kinds", "Module kinds", "reports/extract", (KINDS, TASKS), _kinds, MISSING)
-SIZES_SECTION = Section("sizes", "Sizes and depth", "reports/extract", (STRUCTURES, TASKS), _sizes, MISSING)

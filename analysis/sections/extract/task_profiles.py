@@ -1,10 +1,11 @@
 """Tasks in numbers: layers, diversity of kinds, nesting; how alike two tasks are."""
 
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
+from analysis.grouped import grouped
 from analysis.section import QUERIES, Answers
 from analysis.sections.extract.architecture import KINDS, TASKS, KindRow, TaskRow
 from store import Query
@@ -66,12 +67,25 @@ class TaskSimilarity:
     n_other_models: int
 
 
+class OfTask(Protocol):
+    """A row about one task."""
+
+    @property
+    def task(self) -> str: ...
+
+
+Row = TypeVar("Row", bound=OfTask)
 LEVELS: Query[LevelRow] = Query(QUERIES / "hierarchy.sql", LevelRow)
+
+
+def by_task(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Return the rows of each task; a task without rows has none."""
+    return grouped(rows, lambda row: row.task)
 
 
 def task_profiles(answers: Answers) -> dict[str, TaskProfile]:
     """Return the profile of each task, most models first."""
-    kinds, levels = _by_task(answers[KINDS]), _levels_by_task(answers[LEVELS])
+    kinds, levels = by_task(answers[KINDS]), by_task(answers[LEVELS])
     return {row.task: _profile(row, kinds[row.task], levels[row.task]) for row in answers[TASKS]}
 
 
@@ -93,7 +107,7 @@ def entropy(shares: Mapping[str, float]) -> float:
 def task_similarities(rows: Sequence[KindRow], tasks: Sequence[TaskRow]) -> list[TaskSimilarity]:
     """Return every ordered pair of the tasks with enough models, at most the first `MOST_TASKS` of them."""
     compared = [task for task in tasks if task.n_models >= FEWEST_MODELS][:MOST_TASKS]
-    shares = {task: _shares(found) for task, found in _by_task(rows).items()}
+    shares = {task: _shares(found) for task, found in by_task(rows).items()}
     return [
         TaskSimilarity(
             a.task, b.task, similarity_of(shares[a.task], shares[b.task]), a.n_models, b.n_models
@@ -106,7 +120,7 @@ def task_similarities(rows: Sequence[KindRow], tasks: Sequence[TaskRow]) -> list
 
 def level_shares(rows: Sequence[LevelRow], profiles: Sequence[TaskProfile]) -> list[LevelShare]:
     """Return the share of modules by nesting level of the tasks with most models."""
-    levels = _levels_by_task(rows)
+    levels = by_task(rows)
     shown = [profile.task for profile in profiles[:MOST_TASKS]]
     totals = {task: sum(row.n_modules for row in levels[task]) for task in shown}
     return [
@@ -146,20 +160,6 @@ def _median_level(levels: Sequence[LevelRow]) -> int:
         if seen >= half:
             return level.depth
     return 0
-
-
-def _by_task(rows: Sequence[KindRow]) -> dict[str, list[KindRow]]:
-    found: dict[str, list[KindRow]] = defaultdict(list)
-    for row in rows:
-        found[row.task].append(row)
-    return found
-
-
-def _levels_by_task(rows: Sequence[LevelRow]) -> dict[str, list[LevelRow]]:
-    found: dict[str, list[LevelRow]] = defaultdict(list)
-    for row in rows:
-        found[row.task].append(row)
-    return found
 
 
 def _shares(rows: Sequence[KindRow]) -> dict[str, float]:

@@ -46,5 +46,10 @@ def _without_numbers(picture: Picture, alt: str, caption: str) -> Picture:
 
 
 NEWEST_SECTION = Section(
-    "newest", "Newest picture", "README", (OUTCOMES, TOTALS, FAMILIES, DAMAGE, LOSSES), _newest, MISSING
+    "newest",
+    "The newest result in one picture",
+    "README",
+    (OUTCOMES, TOTALS, FAMILIES, DAMAGE, LOSSES),
+    _newest,
+    MISSING,
 )

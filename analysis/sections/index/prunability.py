@@ -2,11 +2,12 @@
 
 from collections import Counter
 
+from analysis.budgets import budget_note
 from analysis.cited import Cited, cites
 from analysis.comparison import DAMAGE
 from analysis.document import Block, Column, Inline, Joined, Link, Subheading, Table, paragraph
 from analysis.losses import LOSSES
-from analysis.relations.constants import constant
+from analysis.relations.constants import CITED_CONSTANTS, constant
 from analysis.relations.scopes import (
     MEASURED_FAMILIES,
     BestRow,
@@ -29,8 +30,6 @@ from analysis.sections.prune.dense import MISSING
 
 LISTED_ROWS = 30
 LISTED_MODELS = 12
-_REMOVED_AS = {"copies": " (copies)", "low_rank": " (low rank)"}
-_CITED_CONSTANTS = Cited("constants", ("name",))
 
 
 def _prunability(answers: Answers) -> tuple[Block, ...]:
@@ -48,7 +47,9 @@ def _scopes(rows: list[ScopeRow]) -> tuple[Block, ...]:
         "least and the greatest. Clearly better: models where the paired",
         joined(constant("confidence", "percent"), " interval of perplexity over the trivial baseline's (or else the"),
         joined("random one's) lies below ", constant("no_damage", "plain"), "."),
-        cites(CITED_SCOPES, _CITED_CONSTANTS),
+        "Parameters left and latency: means over models, in brackets how many of them have fewer parameters; in the "
+        "others zeros or a low rank lie in the old shape.",
+        cites(CITED_SCOPES, CITED_CONSTANTS),
     )
     columns = (
         Column("Scope"),
@@ -69,14 +70,22 @@ def _scope_cells(row: ScopeRow) -> tuple[Inline, ...]:
         row.scope,
         method_link(row.method),
         joined(
-            cited.number(row, "damage", "times"), *cited.interval(row, "least_damage", "greatest_damage", "decimal")
+            cited.number(row, "damage", "times"), *cited.interval(row, "least_damage", "greatest_damage", "multiple")
         ),
         _baseline(cited, row, "trivial"),
         _baseline(cited, row, "random"),
         joined(cited.number(row, "n_clear", "many"), " of ", cited.number(row, "n_compared", "many")),
-        cited.known(row, "parameters_left", "percent", "not measured"),
+        _parameters(row),
         cited.known(row, "latency_left", "times", "not measured"),
     )
+
+
+def _parameters(row: ScopeRow) -> Inline:
+    """Return "78 % (4 of 5)"."""
+    if row.parameters_left is None:
+        return "not measured"
+    counts = (CITED_SCOPES.number(row, "n_smaller", "many"), " of ", CITED_SCOPES.number(row, "n_models", "many"))
+    return joined(CITED_SCOPES.number(row, "parameters_left", "percent"), " (", *counts, ")")
 
 
 def _baseline(cited: Cited, row: ScopeRow | BestRow, which: str) -> Inline:
@@ -111,7 +120,7 @@ def _leaderboard(rows: list[BestRow]) -> tuple[Block, ...]:
         joined("to ", constant("budget_tolerance", "plain"), ". Budget: that share; of copies and low rank the share"),
         "of own units. n = evaluation windows and seeds.",
         *cut,
-        cites(CITED_BEST, _CITED_CONSTANTS),
+        cites(CITED_BEST, CITED_CONSTANTS),
     )
     columns = (
         Column("Scope"),
@@ -137,10 +146,10 @@ def _best_cells(row: BestRow) -> tuple[Inline, ...]:
         model_link(row.source, row.model_id),
         row.family_id or "none",
         method_link(row.method),
-        joined(cited.number(row, "damage", "times"), *cited.interval(row, "damage_low", "damage_high", "decimal")),
+        joined(cited.number(row, "damage", "times"), *cited.interval(row, "damage_low", "damage_high", "multiple")),
         _baseline(cited, row, "trivial"),
         _baseline(cited, row, "random"),
-        joined(budget, _REMOVED_AS.get(row.removed_as or "", "")),
+        joined(budget, budget_note(row.removed_as)),
         cited.known(row, "parameters_left", "exact_percent", "not measured"),
         cited.known(row, "latency_left", "times", "not measured"),
         joined(cited.number(row, "n_windows", "many"), " and ", cited.number(row, "n_seeds", "many")),
@@ -167,7 +176,7 @@ def _headroom(rows: list[HeadroomRow]) -> tuple[Block, ...]:
         joined(constant("damage_bound", "times"), " dense, and the method that does it."),
         "Shares of different scopes are not alike: half of the layers is more of a model than half of the neurons.",
         *cut,
-        cites(CITED_HEADROOM, _CITED_CONSTANTS),
+        cites(CITED_HEADROOM, CITED_CONSTANTS),
     )
     columns = (Column("Model"), *(Column(scope.capitalize()) for scope in scopes))
     cells = tuple(

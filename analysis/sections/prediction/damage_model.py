@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from functools import partial
 from math import exp
 
+from analysis.capped import capped
 from analysis.comparison import DAMAGE
 from analysis.document import Block, Bullets, Column, Inline, Picture, Strong, Table, paragraph
 from analysis.figures.prediction import MOST, draw_left_out
+from analysis.grouped import grouped
 from analysis.numbers import count_of, many, short_count
 from analysis.prediction.fit import LEAST_FAMILIES
 from analysis.prediction.judged import Judged, judged
 from analysis.prediction.left_out import FOLDS, PREDICTORS, Score
 from analysis.prediction.left_out import LEAST_FAMILIES as FEWEST
 from analysis.prediction.models import METHOD_VERSIONS, MODEL_FEATURES, SCORES, STRUCTURE, TYPE_FAMILIES, Feature
-from analysis.prediction.observations import KEPT, Observation
+from analysis.prediction.observations import KEPT
 from analysis.section import Answers, Section
 from analysis.sections.prune.dense import MISSING
 
@@ -97,7 +99,7 @@ def damage_blocks(found: Judged) -> tuple[Block, ...]:
     blocks: list[Block] = [paragraph(*model_sentence(found))]
     if found.scores:
         blocks += [left_out_picture(found), *_explained(), error_table(found.scores)]
-    return (*blocks, _origins(found), models_table(found))
+    return (*blocks, _origins(found), *capped(models_table(found), most=SHOWN_MODELS))
 
 
 def left_out_picture(found: Judged) -> Picture:
@@ -135,7 +137,7 @@ def _explained() -> tuple[Block, ...]:
     )
     judgement = (
         f"Judged: every family is left out in turn (with more than {FOLDS}, several together), and its numbers are "
-        "predicted by a model that saw none of them."
+        "predicted by a model that saw none of them. A scope of one family is in the first rows alone."
     )
     error = (
         "Error: mean absolute error in ln(perplexity over dense); gain: how much smaller it is than the method mean's. "
@@ -207,7 +209,7 @@ def _origins(found: Judged) -> Block:
 
 
 def models_table(found: Judged) -> Table:
-    """Return the models that were learned from, the first `SHOWN_MODELS` by family."""
+    """Return the models that were learned from, by family."""
     columns = (
         Column("Family"),
         Column("Model"),
@@ -218,9 +220,7 @@ def models_table(found: Judged) -> Table:
         Column("Dense perplexity", numeric=True),
         Column("Numbers", numeric=True),
     )
-    groups: dict[tuple[str, str, str], list[Observation]] = {}
-    for one in found.observed:
-        groups.setdefault((one.family, one.model.model_id, one.origin), []).append(one)
+    groups = grouped(found.observed, lambda one: (one.family, one.model.model_id, one.origin))
     cells = tuple(
         (
             *place,
@@ -230,7 +230,7 @@ def models_table(found: Judged) -> Table:
             f"{rows[0].model.dense_perplexity:.2f}",
             str(len(rows)),
         )
-        for place, rows in sorted(groups.items())[:SHOWN_MODELS]
+        for place, rows in sorted(groups.items())
     )
     return Table(columns, cells)
 

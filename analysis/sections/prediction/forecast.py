@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from analysis.document import Block, Column, Strong, Table, paragraph
-from analysis.numbers import count_of, decimal, percent, short_count, times
+from analysis.numbers import count_of, percent, short_count, times_with_interval
 from analysis.prediction.forecasts import Forecast, Guess, forecasts, guesses, unmeasured
 from analysis.prediction.judged import Judged, judged, types_of
 from analysis.prediction.left_out import LEAST_FAMILIES
@@ -61,7 +61,7 @@ def guess_table(found: Judged, guessed: list[Guess]) -> Table:
     """Return what is expected of any unmeasured family: a row a scope, by the mean of the measured families."""
     columns = (
         Column("Scope"),
-        Column("Least damaging method"),
+        Column("Least damaging method measured on most families"),
         Column("Asked share", numeric=True),
         Column("Mean of measured families [interval]", numeric=True),
         Column("Families", numeric=True),
@@ -73,7 +73,7 @@ def guess_table(found: Judged, guessed: list[Guess]) -> Table:
             guess.scope,
             guess.method,
             percent(guess.ratio),
-            "see below" if guess.predictor == "structure" else _with_ends(damage),
+            "see below" if guess.predictor == "structure" else times_with_interval(*damage),
             str(guess.n_families),
             guess.predictor,
         )
@@ -84,11 +84,6 @@ def guess_table(found: Judged, guessed: list[Guess]) -> Table:
 
 def _by_mean(guess: Guess) -> Guess:
     return Guess(guess.scope, guess.method, guess.ratio, "method mean", guess.half_width, guess.n_families)
-
-
-def _with_ends(damage: tuple[float, float, float]) -> str:
-    value, low, high = damage
-    return f"{times(value)} [{decimal(low)}, {decimal(high)}]"
 
 
 def _family_table(guessed: list[Guess], shown: list[Forecast], n_families: int) -> tuple[Block, ...]:
@@ -109,7 +104,7 @@ def _family_table(guessed: list[Guess], shown: list[Forecast], n_families: int) 
             row.family,
             row.model.model_id,
             short_count(row.model.n_parameters),
-            *(_with_ends(row.damages[place]) for place in informed),
+            *(times_with_interval(*row.damages[place]) for place in informed),
             ", ".join(row.unknown) or "none",
             str(len(row.outside)),
         )

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from functools import partial
 
+from analysis.capped import capped
 from analysis.document import Block, Code, Column, Picture, Table, paragraph
 from analysis.figures.families import draw_families
-from analysis.numbers import count_of, many, percent, short_count, span
+from analysis.numbers import count_of, known_span, many, percent, short_count
 from analysis.section import QUERIES, Answers, Section
 from store import Query
 
@@ -100,17 +101,13 @@ def _family_cells(row: FamilyRow) -> tuple[str, ...]:
         row.family_id,
         many(row.n_models),
         many(row.n_structures),
-        _range(row.fewest_layers, row.most_layers),
-        _range(row.fewest_parameters, row.most_parameters),
+        known_span(row.fewest_layers, row.most_layers),
+        known_span(row.fewest_parameters, row.most_parameters),
         "not stated" if row.downloads is None else short_count(row.downloads),
         row.representative or "none",
         "yes" if row.has_weights else "no",
         ", ".join(row.examples) + (", …" if row.n_models > len(row.examples) else ""),
     )
-
-
-def _range(low: int | None, high: int | None) -> str:
-    return "not read" if low is None or high is None else span(low, high)
 
 
 def _families(answers: Answers) -> tuple[Block, ...]:
@@ -131,9 +128,9 @@ def _traits(answers: Answers) -> tuple[Block, ...]:
     columns = (Column("Family"), Column("Trait"), Column("Structures", numeric=True), Column("Values"))
     cells = tuple(
         (row.family_id, row.trait, many(row.n_structures), ", ".join(sorted(row.trait_values, key=_number_or_text)))
-        for row in rows[:LISTED_TRAITS]
+        for row in rows
     )
-    return paragraph(sentence), Table(columns, cells)
+    return paragraph(sentence), *capped(Table(columns, cells), most=LISTED_TRAITS)
 
 
 def _number_or_text(value: str) -> tuple[bool, int, str]:
@@ -151,9 +148,9 @@ def _representatives(answers: Answers) -> tuple[Block, ...]:
             "not read" if row.n_parameters is None else short_count(row.n_parameters),
             row.reason,
         )
-        for row in answers[REPRESENTATIVES][:LISTED_FAMILIES]
+        for row in answers[REPRESENTATIVES]
     )
-    return (Table(columns, cells),)
+    return capped(Table(columns, cells), most=LISTED_FAMILIES)
 
 
 FAMILIES_SECTION = Section("families", "Families", "reports/process", (FAMILIES,), _families, MISSING)

@@ -5,12 +5,12 @@ from statistics import median
 from analysis.baselines import BASELINES, Comparison, baselines_of, comparisons_of
 from analysis.budgets import TOLERANCE, budget_of
 from analysis.capped import capped
-from analysis.comparison import DAMAGE, DAMAGE_BOUND, DamageRow, damage_rows, headroom
+from analysis.comparison import DAMAGE, DAMAGE_BOUND, DamageRow, damage_rows, headline_ratio, headroom
 from analysis.document import Block, Bullets, Column, Inline, Strong, Table, paragraph
 from analysis.losses import LOSSES
-from analysis.numbers import count_of, decimal, percent, times
+from analysis.numbers import count_of, percent, share_of, times, with_interval
 from analysis.section import Answers, Section
-from analysis.sections.prune.damage import IN_FULL, share_of
+from analysis.sections.prune.damage import IN_FULL, at_headline
 from analysis.sections.prune.dense import MISSING
 
 LISTED_EXCEPTIONS = 6
@@ -90,7 +90,9 @@ def _baselines(answers: Answers) -> tuple[Block, ...]:
     explained = paragraph(f"Baselines by scope, chance and the trivial choice: {named}.", *HOW)
     sentences = [item for item in comparisons if item.baseline == baselines_of(item.row)[-1]]
     said = Bullets(tuple(baseline_sentences(sentences)))
-    return explained, said, *capped(Table(columns, tuple(_cells(item) for item in comparisons)), IN_FULL)
+    rows = answers.derive(damage_rows)
+    cells = tuple(_cells(item) for item in comparisons if item.row.ratio == headline_ratio(rows))
+    return explained, said, paragraph(*at_headline(rows)), *capped(Table(columns, cells), IN_FULL)
 
 
 def _cells(item: Comparison) -> tuple[Inline, ...]:
@@ -105,7 +107,7 @@ def _cells(item: Comparison) -> tuple[Inline, ...]:
         percent(other.ratio) if other else "",
         share_of(budget_of(other)) if other else "",
         times(other.damage) if other else "",
-        f"{decimal(found.value)} [{decimal(found.low)}, {decimal(found.high)}]" if found else "",
+        with_interval(found.value, found.low, found.high) if found else "",
         str(found.n_windows) if found else "",
         f"{found.n_seeds} and {found.n_other_seeds}" if found else "",
         Strong(item.verdict) if item.verdict.startswith("clearly") else item.verdict,

@@ -1,14 +1,13 @@
 """How much each model can lose, by method."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
 from analysis.baselines import BASELINES
-from analysis.budgets import TOLERANCE, budget_of
-from analysis.capped import capped
+from analysis.budgets import TOLERANCE, budget_note, budget_of
+from analysis.capped import capped, first_models
 from analysis.comparison import (
     DAMAGE,
     DamageRow,
@@ -17,15 +16,15 @@ from analysis.comparison import (
     headline_ratio,
     median_damage,
 )
-from analysis.document import Block, Column, Picture, Strong, Table, paragraph
+from analysis.document import Block, Column, Inline, Link, Picture, Strong, Table, paragraph
 from analysis.figures.pruning import WORST_DAMAGE, draw_damage, draw_prunability, draw_scopes
 from analysis.losses import LOSSES
-from analysis.numbers import count_of, many, percent, range_of, times, times_with_interval, with_interval
+from analysis.numbers import count_of, many, percent, range_of, share_of, times, times_with_interval, with_interval
 from analysis.section import Answers, Section
 from analysis.sections.prune.dense import DENSE, MISSING, DenseRow
 
-SHOWN_MODELS = 12
 IN_FULL = "Every result of a model stands on its own page."
+LEADERBOARD_FILE = "exports/leaderboard.csv"
 SCOPES = (
     (
         "What is removed differs: weight methods set weights to zero and factorisation lowers the rank, in the old "
@@ -44,7 +43,6 @@ BUDGETS = (
         "the mean over seeds where there are several."
     ),
 )
-_BUDGETS = {"copies": " (copies)", "low_rank": " (low rank)"}
 
 
 @dataclass(frozen=True)
@@ -73,11 +71,6 @@ class ScopePoint:
     damage_low: float
     damage_high: float
     n_models: int
-
-
-def which_models(models: Sequence[str]) -> str:
-    """Return "the first 12 of 30 models by name; ", nothing when all of them are shown."""
-    return f"the first {SHOWN_MODELS} of {len(models)} models by name; " if len(models) > SHOWN_MODELS else ""
 
 
 def damage_picture(rows: list[DamageRow]) -> Picture:
@@ -109,7 +102,7 @@ def model_pictures(rows: list[DamageRow], dense: list[DenseRow]) -> tuple[Pictur
 
 
 def _model_picture(rows: list[DamageRow], floors: dict[tuple[str, str], float]) -> Picture:
-    models = sorted({row.model_id for row in rows})
+    shown, which = first_models(rows)
     points = [
         DamagePoint(
             row.model_id,
@@ -122,17 +115,16 @@ def _model_picture(rows: list[DamageRow], floors: dict[tuple[str, str], float]) 
             row.n_seeds,
             floors.get((row.source, row.model_id)),
         )
-        for row in rows
-        if row.model_id in models[:SHOWN_MODELS]
+        for row in shown
     ]
     scope = rows[0].scope
-    which = which_models(models)
     caption = (
         f"Perplexity over the dense model's, logarithmic, more than {WORST_DAMAGE:,.0f} x drawn at the edge; {which}"
         f"n = {range_of(row.n_windows for row in rows)} evaluation windows a point; bars: paired 95 % interval "
         "over windows, and over seeds where there are several; dotted: exact floor of the language."
     )
-    title = f"{scope.capitalize()} methods: {_scope_title(rows, headline_ratio(rows))}"
+    ratio = headline_ratio(rows)
+    title = f"{scope.capitalize()} methods, {percent(ratio)} asked, median over models: {_scope_title(rows, ratio)}"
     alt = f"Line charts of perplexity over dense by asked share, a panel a model: {title}"
     return Picture(f"damage_{scope}", alt, caption, points, partial(draw_damage, title=title))
 
@@ -160,17 +152,17 @@ def _scope_title(rows: list[DamageRow], ratio: float) -> str:
 def prunability_picture(rows: list[DamageRow]) -> Picture:
     """Return the heatmap of models by methods at the headline ratio."""
     ratio = headline_ratio(rows)
-    models = sorted({row.model_id for row in rows})[: 3 * SHOWN_MODELS]
-    shown = [row for row in rows if row.ratio == ratio and row.model_id in models]
+    first, which = first_models(rows)
+    shown = [row for row in first if row.ratio == ratio]
     best = best_methods(shown)
     wins = Counter(method for _, _, method, _ in best)
     winners = [_most_wins([row for row in shown if row.scope == scope], wins) for scope in _scopes(shown, ratio)]
     title = f"Least damage of its scope (or equal) at {percent(ratio)} asked: {', '.join(winners)}"
     return Picture(
         "prunability",
-        "Heatmap of perplexity over dense, models by methods; the least of each scope is marked",
-        f"n = {range_of(row.n_windows for row in shown)} evaluation windows a cell; 1 = no damage; best: of its scope, "
-        "which the budget below makes comparable; scopes are not.",
+        "Heatmap of perplexity over dense, methods by models; the least of each scope is marked",
+        f"{which}n = {range_of(row.n_windows for row in shown)} evaluation windows a cell; 1 = no "
+        "damage; best: of its scope, which the budget below makes comparable; scopes are not.",
         shown,
         partial(draw_prunability, title=title, best={(model, method) for _, model, method, _ in best}),
     )
@@ -216,7 +208,7 @@ def leaderboard(rows: list[DamageRow]) -> Table:
             times_with_interval(row.damage, row.damage_low, row.damage_high),
             many(row.n_windows),
             str(row.n_seeds),
-            f"{share_of(budget_of(row))}{_BUDGETS.get(row.removed_as or '', '')}",
+            f"{share_of(budget_of(row))}{budget_note(row.removed_as)}",
             share_of(row.parameters_left),
             "not measured" if row.latency_left is None else f"{row.latency_left:.2f} x",
             Strong(f"best {row.scope} method") if row.place in best else "",
@@ -224,10 +216,6 @@ def leaderboard(rows: list[DamageRow]) -> Table:
         for row in ordered
     )
     return Table(columns, tuple(cells))
-
-
-def share_of(fraction: float | None) -> str:
-    return "not measured" if fraction is None else f"{100 * fraction:.1f} %"
 
 
 def _damage_alt(rows: list[DamageRow]) -> str:
@@ -239,6 +227,15 @@ def _damage_alt(rows: list[DamageRow]) -> str:
     )
 
 
+def at_headline(rows: list[DamageRow]) -> tuple[Inline, ...]:
+    """Say at which asked share a table is, and where the others are."""
+    link = Link("leaderboard.csv", LEADERBOARD_FILE)
+    return (
+        f"The table is of {percent(headline_ratio(rows))} asked; other shares: on the models' own pages, and in",
+        link,
+    )
+
+
 def _damage(answers: Answers) -> tuple[Block, ...]:
     rows = answers.derive(damage_rows)
     return (
@@ -247,7 +244,8 @@ def _damage(answers: Answers) -> tuple[Block, ...]:
         prunability_picture(rows),
         paragraph(*SCOPES),
         paragraph(*BUDGETS),
-        *capped(leaderboard(rows), IN_FULL),
+        paragraph(*at_headline(rows)),
+        *capped(leaderboard([row for row in rows if row.ratio == headline_ratio(rows)]), IN_FULL),
     )
 
 

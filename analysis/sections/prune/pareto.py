@@ -10,9 +10,8 @@ from analysis.comparison import DAMAGE, DamageRow, damage_rows, pareto_front
 from analysis.document import Block, Code, Column, Inline, Picture, Table, paragraph
 from analysis.figures.pareto import draw_pareto
 from analysis.losses import LOSSES
-from analysis.numbers import decimal, percent, range_of, times
+from analysis.numbers import percent, range_of, share_of, times, times_with_interval
 from analysis.section import Answers, Section
-from analysis.sections.prune.damage import share_of
 from analysis.sections.prune.dense import MISSING
 from analysis.sections.prune.speed import how_timed, speed_picture
 
@@ -149,7 +148,7 @@ def _front_table(points: list[ParetoPoint]) -> Table:
             point.cost,
             str(point.front),
             share_of(point.left),
-            f"{times(point.damage)} [{decimal(point.damage_low)}, {decimal(point.damage_high)}]",
+            times_with_interval(point.damage, point.damage_low, point.damage_high),
             point.method,
             point.scope,
             percent(point.ratio),

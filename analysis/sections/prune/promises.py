@@ -6,8 +6,9 @@ from analysis.comparison import losses_of
 from analysis.document import Block, Bullets, Code, Column, Inline, Strong, Table, paragraph
 from analysis.losses import LOSSES
 from analysis.numbers import count_of, decimal, percent, times
-from analysis.promises import CONFIDENCE, SEEDS, Outcome, outcomes
+from analysis.promises import SEEDS, Outcome, outcomes
 from analysis.section import Answers, Section
+from uncertainty import LEVEL
 
 SHOWN_AS_MULTIPLE = 0.1  # smaller ratios would all be 0.00 x
 _NONE = (
@@ -24,7 +25,7 @@ def _promises(answers: Answers) -> tuple[Block, ...]:
         Column("Promise"),
         Column("Model"),
         Column("Asked share", numeric=True),
-        Column(f"Perplexity ratio [{percent(CONFIDENCE)}]", numeric=True),
+        Column(f"Perplexity ratio [{percent(LEVEL)}]", numeric=True),
         Column("Seeds", numeric=True),
         Column("Verdict"),
     )

@@ -1,11 +1,11 @@
 """What pruned models write beside the dense one."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.comparison import DAMAGE, DamageRow, damage_rows, headline_ratio
 from analysis.document import Block, Column, Subheading, Table, paragraph
+from analysis.grouped import grouped
 from analysis.losses import LOSSES
 from analysis.numbers import many, percent, times
 from analysis.section import QUERIES, Answers, Section
@@ -88,9 +88,7 @@ def _shown(text: str) -> str:
 
 
 def _samples(answers: Answers) -> tuple[Block, ...]:
-    damage = defaultdict[tuple[str, str], list[DamageRow]](list)
-    for row in answers.derive(damage_rows):
-        damage[row.model_id, row.source].append(row)
+    damage = grouped(answers.derive(damage_rows), lambda row: (row.model_id, row.source))
     blocks: list[Block] = [paragraph(_SAID)]
     for model, source in sorted(damage)[:SHOWN_MODELS]:
         mine = [row for row in answers[SAMPLES] if (row.model_id, row.source) == (model, source)]

@@ -12,7 +12,7 @@ from analysis.numbers import count_of, percent, range_of
 def speed_picture(rows: list[DamageRow]) -> Picture:
     """Return latency against parameters, a point an experiment; both are measured in all rows."""
     ratio = headline_ratio(rows)
-    title = f"Mean latency over dense, {percent(ratio)} asked: {', '.join(latency_by_scope(rows, ratio))}"
+    title = f"Mean latency (parameters) over dense, {percent(ratio)} asked: {', '.join(latency_by_scope(rows, ratio))}"
     return Picture(
         "speed",
         "Scatter of latency against parameters left, a mark an experiment and a colour a scope",

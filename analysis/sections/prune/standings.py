@@ -4,9 +4,8 @@ from analysis.comparison import DAMAGE
 from analysis.document import Block, Column, Inline, Strong, Subheading, Table, paragraph
 from analysis.leaderboard import FamilyStanding, standings
 from analysis.losses import LOSSES
-from analysis.numbers import many, percent, times, times_with_interval
+from analysis.numbers import many, percent, share_of, times, times_with_interval
 from analysis.section import Answers, Section
-from analysis.sections.prune.damage import share_of
 from analysis.sections.prune.dense import MISSING
 from analysis.subjects import SUBJECTS
 

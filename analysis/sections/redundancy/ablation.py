@@ -1,15 +1,15 @@
 """What a dense model loses when one part of one layer is zeroed."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
+from analysis.capped import first_models
 from analysis.document import Block, Code, Column, Picture, Table
 from analysis.figures.redundancy import LEAST_KL, draw_ablation
+from analysis.grouped import grouped
 from analysis.numbers import count_of, decimal, range_of
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.prune.damage import SHOWN_MODELS, which_models
 from store import Query
 
 MISSING = (
@@ -42,10 +42,8 @@ ABLATION: Query[AblationRow] = Query(QUERIES / "ablation.sql", AblationRow)
 
 def _ablation(answers: Answers) -> tuple[Block, ...]:
     rows = answers[ABLATION]
-    models = sorted({row.model_id for row in rows})
-    shown = [row for row in rows if row.model_id in models[:SHOWN_MODELS]]
+    shown, which = first_models(rows)
     title = _title(rows)
-    which = which_models(models)
     edge = sum(row.kl < LEAST_KL for row in shown)
     windows = range_of([row.n_windows for row in shown if row.n_windows] or [0])
     caption = (
@@ -59,10 +57,8 @@ def _ablation(answers: Answers) -> tuple[Block, ...]:
 
 def _title(rows: list[AblationRow]) -> str:
     """Say which part of a layer does least damage in the middle of its layers and models."""
-    damage = defaultdict[str, list[float]](list)
-    for row in rows:
-        damage[row.target].append(row.kl)
-    parts = [f"{target} {decimal(median(damage[target]))}" for target in sorted(damage)]
+    targets = grouped(rows, lambda row: row.target)
+    parts = [f"{target} {decimal(median(row.kl for row in targets[target]))}" for target in sorted(targets)]
     n_models = len({(row.source, row.model_id) for row in rows})
     return f"Median KL over layers of {count_of(n_models, 'model')}, nats: {', '.join(parts)}"
 
@@ -78,9 +74,7 @@ def _table(rows: list[AblationRow]) -> Table:
         Column("Greatest KL, nats", numeric=True),
         Column("In layer"),
     )
-    groups = defaultdict[tuple[str, str, str], list[AblationRow]](list)
-    for row in rows:
-        groups[row.model_id, row.source, row.target].append(row)
+    groups = grouped(rows, lambda row: (row.model_id, row.source, row.target))
     return Table(columns, tuple(_cells(groups[key]) for key in sorted(groups)))
 
 

@@ -1,14 +1,14 @@
 """Which layers change the residual stream least (angular distance; Gromov et al. 2024, arXiv 2403.17887)."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
 
+from analysis.capped import first_models
 from analysis.document import Block, Code, Column, Picture, Table, paragraph
 from analysis.figures.pruning import draw_depth
+from analysis.grouped import grouped
 from analysis.numbers import count_of, decimal
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.prune.damage import SHOWN_MODELS, which_models
 from store import Query
 
 
@@ -40,12 +40,10 @@ DEPTH: Query[DepthRow] = Query(QUERIES / "depth.sql", DepthRow)
 
 def relative_cells(rows: list[DepthRow]) -> list[DepthCell]:
     """Return the rows with each distance scaled between the least and the greatest of its model and block size."""
-    groups: dict[tuple[str, int], list[float]] = defaultdict(list)
-    for row in rows:
-        groups[row.model_id, row.n_layers].append(row.distance)
+    groups = grouped(rows, lambda row: (row.model_id, row.n_layers))
     cells = []
     for row in rows:
-        values = groups[row.model_id, row.n_layers]
+        values = [other.distance for other in groups[row.model_id, row.n_layers]]
         width = max(values) - min(values)
         relative = (row.distance - min(values)) / width if width else 0.0
         cells.append(DepthCell(row.model_id, row.first_layer, row.n_layers, row.distance, relative))
@@ -80,8 +78,7 @@ def _block_cells(row: DepthRow) -> tuple[str, ...]:
 
 def _depth(answers: Answers) -> tuple[Block, ...]:
     rows = answers[DEPTH]
-    models = sorted({row.model_id for row in rows})
-    shown = [row for row in rows if row.model_id in models[:SHOWN_MODELS]]
+    shown, which = first_models(rows)
     title = depth_title(rows)
     caption = (
         "Number: angular distance of the last token between what enters and what leaves the block, fraction of pi. "
@@ -89,7 +86,6 @@ def _depth(answers: Answers) -> tuple[Block, ...]:
     )
     alt = f"Triangular heatmaps of angular distance, first layer of the block by its length, a panel a model. {title}"
     picture = Picture("depth_distances", alt, caption, relative_cells(shown), partial(draw_depth, title=title))
-    which = which_models(models)
     said = f"{which.capitalize()}others on their own pages. " if which else ""
     explained = paragraph(
         f"{said}For each size the contiguous block that turns the last token's state least, and so is the first "
@@ -100,10 +96,7 @@ def _depth(answers: Answers) -> tuple[Block, ...]:
 
 def depth_title(rows: list[DepthRow]) -> str:
     """Say in how many models the last layer turns the state least and the first one most."""
-    single = defaultdict[tuple[str, str], list[DepthRow]](list)
-    for row in rows:
-        if row.n_layers == 1:
-            single[row.source, row.model_id].append(row)
+    single = grouped((row for row in rows if row.n_layers == 1), lambda row: (row.source, row.model_id))
     last = sum(_least(group) == max(row.first_layer for row in group) for group in single.values())
     first = sum(max(group, key=lambda row: row.distance).first_layer == 0 for group in single.values())
     count = count_of(len(single), "model")

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from analysis.document import Block, Code, Picture, paragraph
+from analysis.capped import first_models
+from analysis.document import Block, Code, Link, Picture, paragraph
 from analysis.numbers import count_of, decimal, percent, range_of
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.prune.damage import SHOWN_MODELS, which_models
 from pictures.heatmaps import draw_layer_heatmaps
 from store import Query
 
@@ -109,16 +109,14 @@ MEASURES = (
 
 def _heads(answers: Answers) -> tuple[Block, ...]:
     rows = answers[HEADS]
-    models = sorted({row.model_id for row in rows})
-    shown = [row for row in rows if row.model_id in models[:SHOWN_MODELS]]
+    shown, which = first_models(rows)
     pictures = [
-        _picture(measure, shown, which_models(models))
-        for measure in MEASURES
-        if any(measure.value(row) is not None for row in shown)
+        _picture(measure, shown, which) for measure in MEASURES if any(measure.value(row) is not None for row in shown)
     ]
     explained = paragraph(
         "Cheap to lose is a head of little importance, or one with a near double. Low entropy alone says nothing about "
-        "damage: reports/prediction.md has the correlations."
+        "damage. The correlations:",
+        Link("Prediction", "reports/prediction.md"),
     )
     return explained, *pictures
 

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import mean
 
-from analysis.capped import capped
+from analysis.capped import capped, first_models
 from analysis.document import Block, Code, Column, Picture, Table, paragraph
 from analysis.numbers import percent
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.prune.damage import SHOWN_MODELS, which_models
 from pictures.heatmaps import draw_layer_heatmaps
 from store import Query
 
@@ -78,13 +77,12 @@ def _ranks(answers: Answers) -> tuple[Block, ...]:
 def _pictures(rows: list[LayerRankRow]) -> tuple[Picture, ...]:
     if not rows:
         return ()
-    models = sorted({row.model_id for row in rows})
-    shown = [row for row in rows if row.model_id in models[:SHOWN_MODELS]]
+    shown, which = first_models(rows)
     cells = [RankCell(row.model_id, row.role, row.layer, row.rank) for row in sorted(shown, key=_in_order)]
     title = _title(shown)
     caption = (
         "Effective rank over the full rank (1 = all directions used alike), by projection and layer; one scale of "
-        f"colours for all panels; {which_models(models)}counted, not sampled: no interval."
+        f"colours for all panels; {which}counted, not sampled: no interval."
     )
     draw = partial(
         draw_layer_heatmaps, title=title, value_label="effective rank / full rank", row_label="",

@@ -1,14 +1,14 @@
 """Whether a copy of another layer's weights is better than nothing (the earlier tool's question)."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
+from analysis.capped import first_models
 from analysis.document import Block, Bullets, Code, Column, Inline, Picture, Strong, Table, paragraph
+from analysis.grouped import grouped
 from analysis.numbers import count_of, decimal, percent, range_of
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.prune.damage import SHOWN_MODELS, which_models
 from pictures.heatmaps import draw_layer_heatmaps
 from pictures.style import LINEAR_UP_TO
 from store import Query
@@ -79,10 +79,8 @@ REPLACEMENT: Query[ReplacementRow] = Query(QUERIES / "replacement.sql", Replacem
 
 def swaps_of(rows: list[ReplacementRow]) -> list[Swaps]:
     """Return the comparisons by model and part."""
-    groups = defaultdict[tuple[str, str, str], list[ReplacementRow]](list)
-    for row in rows:
-        if row.difference is not None:
-            groups[row.model_id, row.source, row.target].append(row)
+    compared = (row for row in rows if row.difference is not None)
+    groups = grouped(compared, lambda row: (row.model_id, row.source, row.target))
     return [Swaps(key[0], group[0].family_id, key[2], tuple(group)) for key, group in sorted(groups.items())]
 
 
@@ -127,12 +125,11 @@ def _named(item: Swaps) -> str:
 
 def _pictures(rows: list[ReplacementRow]) -> list[Picture]:
     """Return a picture a part, all with one scale of colours."""
-    models = sorted({row.model_id for row in rows})
-    shown = [row for row in rows if row.target in DRAWN and row.model_id in models[:SHOWN_MODELS]]
+    first, which = first_models(rows)
+    shown = [row for row in first if row.target in DRAWN]
     if not shown:
         return []
     values = [cell.value for cell in _cells(shown)]
-    which = which_models(models)
     caption = (
         "KL divergence from the dense model, nats per token; one scale of colours for all parts and models, "
         f"logarithmic beyond {LINEAR_UP_TO:g}; grey: not measured; {which}"
@@ -158,10 +155,10 @@ def _picture(rows: list[ReplacementRow], caption: str, limits: tuple[float, floa
 
 def _difference_pictures(rows: list[ReplacementRow]) -> list[Picture]:
     """Return the damage of a copy minus that of nothing, a picture a part that has both."""
-    models = sorted({row.model_id for row in rows})
-    shown = [row for row in rows if row.model_id in models[:SHOWN_MODELS] and row.difference is not None]
+    first, which = first_models(rows)
+    shown = [row for row in first if row.difference is not None]
     return [
-        _difference_picture([row for row in shown if row.target == target], which_models(models))
+        _difference_picture([row for row in shown if row.target == target], which)
         for target in DRAWN
         if any(row.target == target for row in shown)
     ]

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import partial
 
+from analysis.capped import first_models
 from analysis.document import Block, Code, Picture
 from analysis.numbers import decimal, range_of
 from analysis.section import QUERIES, Answers, Section
-from analysis.sections.prune.damage import SHOWN_MODELS, which_models
 from pictures.heatmaps import draw_layer_heatmaps
 from store import Query
 
@@ -50,9 +50,7 @@ def cka_cells(rows: list[CkaRow]) -> list[CkaCell]:
 
 def _states(answers: Answers) -> tuple[Block, ...]:
     rows = answers[CKA]
-    models = sorted({row.model_id for row in rows})
-    shown = [row for row in rows if row.model_id in models[:SHOWN_MODELS]]
-    which = which_models(models)
+    shown, which = first_models(rows)
     title = _title(shown)
     caption = (
         "Debiased linear CKA of the states before and after each layer (0 = unlike, 1 = the same up to rotation and "
