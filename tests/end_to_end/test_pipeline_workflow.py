@@ -129,9 +129,9 @@ class Done:
             return store.rows(sql)
 
 
-def done(world: World, **variables: str) -> Done:
+def done(world: World, minutes: str = "") -> Done:
     before = world.git("rev-parse", "main")
-    result = world.run(**variables)
+    result = world.run(ARBORIST_EXTRACT_MINUTES=minutes)
     branch = world.git("for-each-ref", "--format=%(objectname)", f"refs/heads/{BRANCH}")
     return Done(result, before, branch or before)
 
@@ -149,7 +149,7 @@ def second(world: World, first: Done) -> Done:
     world.broken.unlink()
     world.merge_the_request()
     world.server.models[GPT2] = replace(hub_model("gpt2", "text-generation", "c"))
-    return done(world, ARBORIST_EXTRACT_MINUTES="0.00001")
+    return done(world, minutes="0.00001")
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +206,7 @@ def test_the_next_run_does_what_the_failed_job_left_and_a_shard_without_time_lea
     world: World, second: Done
 ) -> None:
     assert second.result.conclusion == "success"
-    assert [job.name for job in second.result.of("prune")] == ["Prune 001-ours-llama"]
+    assert [job.name for job in second.result.of("prune")] == ["Prune 001-ours-llama", "Prune 002-ours-llama"]
     assert "store of run 1" in log_of(second, "plan")
     assert "1 model did not begin within --max-minutes" in log_of(second, "extract")
     assert second.rows(EXPERIMENTS) == [*OF_GPT2, *OF_LLAMA]
@@ -217,7 +217,7 @@ def test_the_next_run_does_what_the_failed_job_left_and_a_shard_without_time_lea
 @pytest.mark.long
 def test_a_run_after_one_model_changed_publishes_only_that(world: World, third: Done) -> None:
     assert third.result.conclusion == "success"
-    assert [job.name for job in third.result.of("prune")] == ["Prune 001-ours-gpt2"]
+    assert [job.name for job in third.result.of("prune")] == ["Prune 001-ours-gpt2", "Prune 002-ours-gpt2"]
     assert "did not begin" not in log_of(third, "extract")
     assert third.rows("SELECT count(DISTINCT run_id) FROM extractions") == [(3,)]
     of_new = [(model, "c", method, status) for model, _, method, status in OF_GPT2]
@@ -234,3 +234,21 @@ def test_a_run_that_finds_nothing_new_publishes_nothing(world: World, third: Don
     assert "nothing changed" in nothing.result.job("publish").summary
     assert nothing.after == nothing.before == third.after
     assert len(world.requests()) == 3
+
+
+def test_a_dry_run_says_what_is_left_to_do_and_runs_nothing(world: World, first: Done) -> None:
+    result = world.run("workflow_dispatch", {"dry_run": "true", "stage": "prune"}, ARBORIST_GPU_RUNNER="true")
+    assert {job.id: job.result for job in result.jobs if job.result != "skipped"} == {"plan": "success"}
+    assert result.job("plan").outputs["stages"] == "[]"
+    assert json.loads(result.job("plan").outputs["runner"]) == ["self-hosted", "gpu"]
+    assert "| prune | 2 experiments to run on 2 models, 2 done before, " in result.job("plan").summary
+    assert [artifact.name for artifact in result.artifacts] == ["before"]
+
+
+def test_a_hostile_value_is_no_command_and_ends_the_run_with_a_message(world: World) -> None:
+    canary = world.folder / "canary"
+    result = world.run("workflow_dispatch", {"limit": f'"; touch {canary}; $(touch {canary})'})
+    assert {job.id: job.result for job in result.jobs if job.result != "skipped"} == {"plan": "failure"}
+    log = result.job("plan").log
+    assert log is not None and "--limit: expected models a task; got" in log.read_text()
+    assert not canary.exists()
