@@ -15,6 +15,8 @@ from store import Store
 from tests.hub_server import HubModel, HubServer
 from tools.workflows import Machine, WorkflowResult, run_workflow
 
+pytestmark = pytest.mark.timeout(900)  # a whole run of the workflow: a minute, and several on a machine that is shared
+
 WORKFLOW = ROOT / ".github/workflows/pipeline.yml"
 BRANCH = "arborist/report"
 GPT2, LLAMA = "ours/gpt2", "ours/llama"
