@@ -22,12 +22,12 @@ FILES = {
 }
 
 
-def mined(store: Store, name: str, source: str = "hub", revision: str = OLD, size: int = 50_000) -> None:
+def mined(store: Store, name: str, revision: str = OLD, size: int = 50_000) -> None:
     run = "20260101T000000.000000-000000"
     store.insert(
-        [RepresentativeRecord(run, name, name, source, revision, 1, "k-medoids", True, size, "test")],
-        [NameRecord(run, name, source, name, name, None, None, None, None, "name")],
-        [SightingRecord(run, name, source, revision, has_weights=True)],
+        [RepresentativeRecord(run, name, name, "hub", revision, 1, "k-medoids", True, size, "test")],
+        [NameRecord(run, name, "hub", name, name, None, None, None, None, "name")],
+        [SightingRecord(run, name, "hub", revision, has_weights=True)],
     )  # fmt: skip
 
 
