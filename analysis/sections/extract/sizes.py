@@ -10,6 +10,7 @@ from analysis.numbers import count_of, short_count
 from analysis.section import QUERIES, Answers, Section
 from analysis.sections.extract.architecture import TASKS, TaskRow, shown_tasks, task_order
 from analysis.sections.extract.catalog import MISSING
+from pictures.style import OTHER
 from store import Query
 
 
@@ -52,20 +53,29 @@ STRUCTURES: Query[StructureRow] = Query(QUERIES / "structures.sql", StructureRow
 
 def size_points(rows: list[StructureRow], tasks: list[TaskRow]) -> list[SizePoint]:
     """Return what the scatter of sizes shows."""
-    shown = shown_tasks(tasks)
+    shown = _shown_of(rows, tasks)
     return [SizePoint(row.structure_id, shown[row.task], row.n_models, row.n_parameters, row.n_layers) for row in rows]
 
 
 def depth_counts(rows: list[StructureRow], tasks: list[TaskRow]) -> list[DepthCount]:
     """Return how many structures of each task as shown end at each depth."""
-    shown = shown_tasks(tasks)
+    shown = _shown_of(rows, tasks)
     counts = Counter((shown[row.task], row.max_depth) for row in rows)
     return [DepthCount(task, depth, count) for (task, depth), count in sorted(counts.items())]
 
 
+def _shown_of(rows: list[StructureRow], tasks: list[TaskRow]) -> dict[str, str]:
+    """Return what the tasks of structures are shown as.
+
+    A structure of an older revision may be the only one of its task, when the newest waits to be read: it is "other".
+    """
+    shown = shown_tasks(tasks)
+    return {row.task: shown.get(row.task, OTHER) for row in rows}
+
+
 def _sizes(answers: Answers) -> tuple[Block, ...]:
     rows, tasks = answers[STRUCTURES], answers[TASKS]
-    order = task_order(tasks)
+    order = tuple(dict.fromkeys((*task_order(tasks), *_shown_of(rows, tasks).values())))
     parameters = sorted(row.n_parameters for row in rows)
     smallest, largest = short_count(parameters[0]), short_count(parameters[-1])
     sizes = f"{count_of(len(rows), 'distinct structure')} from {smallest} to {largest} parameters"
