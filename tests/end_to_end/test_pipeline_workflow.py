@@ -1,0 +1,184 @@
+"""pipeline.yml, executed here: its jobs, its commands, a Hub on loopback, a bare repository to publish to."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.settings import ROOT
+from store import Store
+from tests.hub_server import HubModel, HubServer
+from tools.workflows import Machine, WorkflowResult, run_workflow
+
+WORKFLOW = ROOT / ".github/workflows/pipeline.yml"
+BRANCH = "arborist/report"
+GPT2, LLAMA = "ours/gpt2", "ours/llama"
+# Two shards of one model each, one cheap method.
+VARIABLES = {
+    "ARBORIST_TASKS": "text-generation,fill-mask",
+    "ARBORIST_METHODS": "magnitude",
+    "ARBORIST_RATIOS": "0.5",
+    "ARBORIST_EVALUATION_WINDOWS": "2",
+    "ARBORIST_CALIBRATION_WINDOWS": "2",
+    "ARBORIST_LATENCY_REPEATS": "1",
+    "ARBORIST_ANALYSES": ",",
+    "ARBORIST_PRUNE_JOBS": "2",
+    "ARBORIST_WORKERS": "1",
+}
+
+
+def hub_model(name: str, task: str, revision: str) -> HubModel:
+    folder = ROOT / "reference_models" / name
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    return HubModel(f"ours/{name}", None, task=task, files=files, revision=revision * 40)
+
+
+@dataclass
+class World:
+    """The Hub, GitHub's side and the runners."""
+
+    folder: Path
+    server: HubServer
+
+    @property
+    def repository(self) -> Path:
+        return self.folder / "example/project"
+
+    @property
+    def broken(self) -> Path:
+        """While this file is there, the machine of the second prune job dies."""
+        return self.folder / "broken"
+
+    def run(self, event: str = "schedule", inputs: dict[str, str] | None = None, **variables: str) -> WorkflowResult:
+        return run_workflow(
+            WORKFLOW, event, inputs or {}, {**VARIABLES, **variables}, self.repository, self.folder / "runs",
+            machine=self.machine(),
+        )  # fmt: skip
+
+    def machine(self) -> Machine:
+        rewritten = f"url.{self.repository.as_uri()}.insteadOf"
+        environment = {
+            "HF_ENDPOINT": self.server.url,
+            "OMP_NUM_THREADS": "1",
+            "MPLCONFIGDIR": str(self.folder / "matplotlib"),
+            "FAKE_GITHUB": str(self.folder / "runs"),
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": rewritten,
+            "GIT_CONFIG_VALUE_0": "https://github.example/example/project",
+        }
+        return Machine(environment, (self.folder / "programs",), self.folder / "python/bin/python")
+
+    def git(self, *arguments: str) -> str:
+        command = ["git", "--git-dir", str(self.repository), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    def changed_files(self, before: str, after: str) -> set[str]:
+        return set(self.git("diff", "--name-only", before, after).splitlines())
+
+    def merge_the_request(self) -> None:
+        self.git("update-ref", "refs/heads/main", f"refs/heads/{BRANCH}")
+
+    def requests(self) -> list[dict[str, str]]:
+        return json.loads((self.folder / "runs/pull_requests.json").read_text())
+
+
+def program(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    models = [hub_model("gpt2", "text-generation", "a"), hub_model("llama", "fill-mask", "b")]
+    with HubServer(models) as server:
+        made = World(folder, server)
+        made.repository.parent.mkdir(parents=True)
+        subprocess.run(["git", "init", "--quiet", "--bare", "-b", "main", made.repository], check=True)
+        made.git("--work-tree", str(ROOT), "add", "--all", "--", str(ROOT), f":!{ROOT / '.venv'}")
+        author = ("-c", "user.name=a", "-c", "user.email=a@example.invalid")
+        made.git("--work-tree", str(ROOT), *author, "commit", "--quiet", "--message", "the project")
+        program(folder / "programs/gh", f'exec {sys.executable} {ROOT / "tests/tools/ci/fake_gh.py"} "$@"')
+        dies = f'case "$RUNNER_TEMP $*" in */prune-1/*--prune) if [ -e {made.broken} ]; then exit 137; fi;; esac'
+        program(folder / "python/bin/python", f'{dies}\nexec {sys.executable} "$@"')
+        yield made
+
+
+@dataclass(frozen=True)
+class Done:
+    """A run, and the commits of the report before and after it."""
+
+    result: WorkflowResult
+    before: str
+    after: str
+
+    def outcomes(self) -> list[tuple[str, str]]:
+        return [(job.name, job.result) for job in self.result.jobs]
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        with Store.open(self.result.artifact("store") / "arborist.duckdb", create=False) as store:
+            return store.rows(sql)
+
+
+def done(world: World, **variables: str) -> Done:
+    before = world.git("rev-parse", "main")
+    result = world.run(**variables)
+    branch = world.git("for-each-ref", "--format=%(objectname)", f"refs/heads/{BRANCH}")
+    return Done(result, before, branch or before)
+
+
+@pytest.fixture(scope="module")
+def first(world: World) -> Done:
+    """A first run in which the second prune job's machine dies."""
+    world.broken.touch()
+    return done(world)
+
+
+@pytest.fixture(scope="module")
+def second(world: World, first: Done) -> Done:
+    """A week later: the report was merged, one model has a new revision, and its shard has no time."""
+    world.broken.unlink()
+    world.merge_the_request()
+    world.server.models[GPT2] = replace(hub_model("gpt2", "text-generation", "c"))
+    return done(world, ARBORIST_EXTRACT_MINUTES="0.00001")
+
+
+@pytest.fixture(scope="module")
+def third(world: World, second: Done) -> Done:
+    """Two weeks later, with time."""
+    world.merge_the_request()
+    return done(world)
+
+
+EXPERIMENTS = "SELECT model_id, revision[:1], method, status FROM current_experiments ORDER BY ALL"
+
+
+def test_a_failing_prune_job_leaves_the_rest_published_with_its_failure_shown(world: World, first: Done) -> None:
+    assert first.outcomes() == [
+        ("Plan", "success"),
+        ("Extract 001-text-generation", "success"),
+        ("Extract 002-fill-mask", "success"),
+        ("Process", "success"),
+        ("Prune 001-ours-gpt2", "success"),
+        ("Prune 002-ours-llama", "failure"),
+        ("Measure redundancy", "skipped"),
+        ("Analyse", "success"),
+        ("Publish", "success"),
+    ]
+    assert first.result.conclusion == "failure"
+    assert first.rows(EXPERIMENTS) == [(GPT2, "a", "dense", "done"), (GPT2, "a", "magnitude", "done")]
+    (request,) = world.requests()
+    for text in (first.result.job("analyse").summary, request["body"]):
+        assert "## Failed: prune" in text
+        assert "| 002-ours-llama | 2 of 2 |" in text
+        assert "ours/gpt2 | weight | magnitude | 0.5 |" in text
+    report = world.git("show", f"{first.after}:analysis_result/README.md")
+    assert "ours/gpt2" in report
+    changed = world.changed_files(first.before, first.after)
+    assert all(name.startswith("analysis_result/") for name in changed)
+    assert any(name.startswith("analysis_result/reports/models/hub-ours_gpt2") for name in changed)

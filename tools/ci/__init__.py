@@ -1,0 +1,1 @@
+"""What the workflows call, one line a step: `python -m tools.ci restore|plan|gather|matrix|summary|publish`."""

@@ -1,0 +1,45 @@
+"""How a run is cut into jobs: extraction by tasks, pruning by experiments."""
+
+import json
+import re
+
+from pipeline.settings import Settings
+from pruning.experiments.plan import Plan
+from pruning.experiments.shards import MOST_SHARDS, cut, matrix
+from tools.ci.request import Request
+
+HOSTED = "ubuntu-24.04"
+GPU_LABELS = ("self-hosted", "gpu")
+# A variable holds at most 128 kB and a job's outputs 1 MiB of UTF-16: a key has 32 characters and a comma.
+MOST_A_JOB = 3_000
+MOST_A_RUN = 10_000
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def runner(request: Request) -> str:
+    """Return the labels of the machines that prune, as JSON."""
+    return json.dumps(list(GPU_LABELS) if request.gpu_runner else HOSTED)
+
+
+def extract_matrix(settings: Settings) -> str:
+    """Return the matrix of extraction as JSON: a job a task, where tasks are named and counted one by one.
+
+    Sources that list the same models whatever the task, all tasks of the Hub and a limit over all tasks are one job.
+    """
+    tasks = [task for task in dict.fromkeys(settings.tasks) if task not in settings.skip_tasks]
+    if settings.source != "hub" or "all" in tasks or settings.max_models or not tasks:
+        return json.dumps({"include": [{"name": "all", "tasks": ",".join(settings.tasks)}]})
+    shards = [tasks[start::MOST_SHARDS] for start in range(min(MOST_SHARDS, len(tasks)))]
+    return json.dumps({"include": [_shard(number, names) for number, names in enumerate(shards, 1)]})
+
+
+def prune_matrix(plan: Plan, jobs: int) -> str:
+    """Return the matrix of pruning as JSON: what comes first in the plan, as much as a run's matrix can name."""
+    todo = plan.todo[:MOST_A_RUN]
+    while jobs < MOST_SHARDS and max(map(len, cut(todo, jobs)), default=0) > MOST_A_JOB:
+        jobs = min(2 * jobs, MOST_SHARDS)
+    return matrix(todo, jobs)
+
+
+def _shard(number: int, tasks: list[str]) -> dict[str, str]:
+    return {"name": f"{number:03d}-{_UNSAFE.sub('-', tasks[0])[:60]}", "tasks": ",".join(tasks)}
