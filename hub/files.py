@@ -136,9 +136,17 @@ class Hub:
         return name if isinstance(name, str) else None
 
     def snapshot(
-        self, model_id: str, patterns: Sequence[str], *, limit_bytes: int = SNAPSHOT_BYTES, offline: bool = False
+        self,
+        model_id: str,
+        patterns: Sequence[str],
+        *,
+        revision: str | None = None,
+        limit_bytes: int = SNAPSHOT_BYTES,
+        offline: bool = False,
     ) -> Path:
-        """Return the folder with the files of a model's newest commit, downloaded into huggingface_hub's cache.
+        """Return the folder with the files of a model's commit, downloaded into huggingface_hub's cache.
+
+        `revision` is a commit; None = the newest.
 
         At most `limit_bytes` come in. What the cache holds is taken when `offline`, and when the Hub gives no answer.
         The library has one client a process: one snapshot at a time, and from then on its own questions go through
@@ -146,18 +154,22 @@ class Hub:
         """
         if not valid_id(model_id):
             raise HubError("not_found", f"not asked for: {model_id!r} is no id of a model")
+        if revision is not None and not valid_revision(revision):
+            raise HubError("not_found", f"not asked for: {revision!r} is no revision")
         with _library:
             try:
-                return self._snapshot(model_id, patterns, limit_bytes, offline=offline)
+                return self._snapshot(model_id, patterns, revision, limit_bytes, offline=offline)
             except HubError as error:
                 if offline or error.kind not in ("network", "timeout", "rate_limited"):
                     raise
                 try:
-                    return self._snapshot(model_id, patterns, limit_bytes, offline=True)
+                    return self._snapshot(model_id, patterns, revision, limit_bytes, offline=True)
                 except HubError:
                     raise error from None
 
-    def _snapshot(self, model_id: str, patterns: Sequence[str], limit_bytes: int, *, offline: bool) -> Path:
+    def _snapshot(
+        self, model_id: str, patterns: Sequence[str], revision: str | None, limit_bytes: int, *, offline: bool
+    ) -> Path:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError
 
@@ -165,6 +177,7 @@ class Hub:
             with self._lent(limit_bytes):
                 folder = snapshot_download(
                     model_id,
+                    revision=revision,
                     allow_patterns=[*patterns],
                     endpoint=self.base,
                     token=self._token or False,

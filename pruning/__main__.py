@@ -42,6 +42,29 @@ def run(
 
 @app.command()
 @with_settings(
+    "store", "methods", "ratios", "seeds", "seed", "max_params", "evaluation_windows", "calibration_windows",
+    "window_tokens", "latency_repeats", "analyses", "damage_windows", "only", "retry_failed", "licenses", "device",
+    "offline",
+)  # fmt: skip
+def fetch(
+    plan_only: Annotated[
+        bool, typer.Option("--plan-only", help="config and tokenizer alone: what a plan is made from")
+    ] = False,
+    *,
+    settings: Settings,
+    progress: Progress,
+) -> None:
+    """Download the weights of representatives of the Hub that `run` would prune or analyse now."""
+    from pruning.experiments.weights import fetch as fetch_weights
+    from store import Store
+
+    with Store.open(settings.store, create=False) as store:
+        count = fetch_weights(store, settings, progress, weights=not plan_only)
+    progress.result(f"{count} models fetched", models=count)
+
+
+@app.command()
+@with_settings(
     "seed", "evaluation_windows", "calibration_windows", "window_tokens", "latency_repeats", "device", "offline"
 )
 def prune(

@@ -45,8 +45,18 @@ def folder_of(row: CandidateRow) -> Path | None:
     if row.location is not None:
         place = ROOT / row.location  # the reference models' places are relative to the project
         return place if place.is_dir() else place.parent
+    if row.source == "hub":
+        return _cached_folder(row.model_id, row.revision)
     name = row.model_id.removeprefix("reference/")
     return model_folder(name) if row.source == "reference" and name in REFERENCE_MODELS else None
+
+
+def _cached_folder(model_id: str, revision: str) -> Path | None:
+    """Return the folder of a model of the Hub in the local cache, None when its config is not there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(model_id, "config.json", revision=revision)
+    return Path(found).parent if isinstance(found, str) else None
 
 
 def no_weights(row: CandidateRow) -> str:

@@ -80,7 +80,11 @@ class World:
         return set(self.git("diff", "--name-only", before, after).splitlines())
 
     def merge_the_request(self) -> None:
+        """Merge and delete the branch, as GitHub can be set to."""
         self.git("update-ref", "refs/heads/main", f"refs/heads/{BRANCH}")
+        self.git("update-ref", "-d", f"refs/heads/{BRANCH}")
+        path = self.folder / "runs/pull_requests.json"
+        path.write_text(json.dumps([{**request, "state": "merged"} for request in self.requests()]))
 
     def requests(self) -> list[dict[str, str]]:
         return json.loads((self.folder / "runs/pull_requests.json").read_text())
@@ -155,7 +159,20 @@ def third(world: World, second: Done) -> Done:
     return done(world)
 
 
+OF_GPT2 = [(GPT2, "a", "dense", "done"), (GPT2, "a", "magnitude", "done")]
+OF_LLAMA = [(LLAMA, "b", "dense", "done"), (LLAMA, "b", "magnitude", "done")]
 EXPERIMENTS = "SELECT model_id, revision[:1], method, status FROM current_experiments ORDER BY ALL"
+
+
+def log_of(run: Done, job_id: str) -> str:
+    return "".join(job.log.read_text() for job in run.result.of(job_id) if job.log)
+
+
+def pages_of_models(world: World, run: Done) -> set[str]:
+    """The models whose own pages changed."""
+    folder = "analysis_result/reports/models/hub-"
+    pages = [name for name in world.changed_files(run.before, run.after) if name.startswith(folder)]
+    return {name.removeprefix(folder).rpartition("-")[0] for name in pages}
 
 
 def test_a_failing_prune_job_leaves_the_rest_published_with_its_failure_shown(world: World, first: Done) -> None:
@@ -166,12 +183,12 @@ def test_a_failing_prune_job_leaves_the_rest_published_with_its_failure_shown(wo
         ("Process", "success"),
         ("Prune 001-ours-gpt2", "success"),
         ("Prune 002-ours-llama", "failure"),
-        ("Measure redundancy", "skipped"),
+        ("redundancy", "skipped"),
         ("Analyse", "success"),
         ("Publish", "success"),
     ]
     assert first.result.conclusion == "failure"
-    assert first.rows(EXPERIMENTS) == [(GPT2, "a", "dense", "done"), (GPT2, "a", "magnitude", "done")]
+    assert first.rows(EXPERIMENTS) == OF_GPT2
     (request,) = world.requests()
     for text in (first.result.job("analyse").summary, request["body"]):
         assert "## Failed: prune" in text
@@ -181,4 +198,39 @@ def test_a_failing_prune_job_leaves_the_rest_published_with_its_failure_shown(wo
     assert "ours/gpt2" in report
     changed = world.changed_files(first.before, first.after)
     assert all(name.startswith("analysis_result/") for name in changed)
-    assert any(name.startswith("analysis_result/reports/models/hub-ours_gpt2") for name in changed)
+    assert pages_of_models(world, first) == {"ours_gpt2"}
+
+
+@pytest.mark.long
+def test_the_next_run_does_what_the_failed_job_left_and_a_shard_without_time_leaves_its_models(
+    world: World, second: Done
+) -> None:
+    assert second.result.conclusion == "success"
+    assert [job.name for job in second.result.of("prune")] == ["Prune 001-ours-llama"]
+    assert "store of run 1" in log_of(second, "plan")
+    assert "1 model did not begin within --max-minutes" in log_of(second, "extract")
+    assert second.rows(EXPERIMENTS) == [*OF_GPT2, *OF_LLAMA]
+    assert "| model revisions that wait for a later run | 1 |" in second.result.job("analyse").summary
+    assert pages_of_models(world, second) == {"ours_llama"}
+
+
+@pytest.mark.long
+def test_a_run_after_one_model_changed_publishes_only_that(world: World, third: Done) -> None:
+    assert third.result.conclusion == "success"
+    assert [job.name for job in third.result.of("prune")] == ["Prune 001-ours-gpt2"]
+    assert "did not begin" not in log_of(third, "extract")
+    assert third.rows("SELECT count(DISTINCT run_id) FROM extractions") == [(3,)]
+    of_new = [(model, "c", method, status) for model, _, method, status in OF_GPT2]
+    assert third.rows(EXPERIMENTS) == [*OF_GPT2, *of_new, *OF_LLAMA]
+    assert pages_of_models(world, third) == {"ours_gpt2"}
+    assert [request["state"] for request in world.requests()] == ["merged", "merged", "open"]
+
+
+@pytest.mark.long
+def test_a_run_that_finds_nothing_new_publishes_nothing(world: World, third: Done) -> None:
+    world.merge_the_request()
+    nothing = done(world)
+    assert nothing.result.of("prune")[0].result == "skipped"
+    assert "nothing changed" in nothing.result.job("publish").summary
+    assert nothing.after == nothing.before == third.after
+    assert len(world.requests()) == 3

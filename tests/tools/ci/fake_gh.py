@@ -18,12 +18,12 @@ def main(arguments: list[str]) -> str:
     """Answer, or exit as gh does."""
     if not os.environ.get("GH_TOKEN") or not os.environ.get("GH_REPO"):
         sys.exit("gh: To use GitHub CLI in a GitHub Actions workflow, set the GH_TOKEN environment variable.")
-    command, parser = tuple(arguments[:2]), ArgumentParser()
+    parser = ArgumentParser()
     for option in ("workflow", "branch", "json", "limit", "status", "name", "dir", "head", "state", "base", "title"):
         parser.add_argument(f"--{option}")
     parser.add_argument("--body-file", type=Path)
     parser.add_argument("number", nargs="?")
-    return COMMANDS[command](parser.parse_args(arguments[2:]))
+    return COMMANDS[arguments[0], arguments[1]](parser.parse_args(arguments[2:]))
 
 
 def run_list(given) -> str:
@@ -50,7 +50,11 @@ def requests() -> list[dict[str, str]]:
 
 def pr_list(given) -> str:
     """The numbers of open requests of a branch."""
-    found = [number for number, each in enumerate(requests(), 1) if (each["head"], each["state"]) == (given.head, given.state)]
+    found = [
+        number
+        for number, each in enumerate(requests(), 1)
+        if (each["head"], each["state"]) == (given.head, given.state)
+    ]
     return json.dumps([{"number": number} for number in found])
 
 

@@ -1,0 +1,107 @@
+"""What reaches the repository: changed bytes, and nothing else."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import StageError, UsageError
+from tools.ci.publishing import BRANCH, Published, Remote, publish
+
+FOLDER = Path("analysis_result")
+
+
+def git(*arguments: str | Path) -> str:
+    return subprocess.run(["git", *map(str, arguments)], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
+def remote(step, monkeypatch: pytest.MonkeyPatch) -> Remote:
+    """A bare repository with a report, and a checkout of it as the working folder."""
+    bare, seed = step.folder / "bare", step.folder / "seed"
+    git("init", "--quiet", "--bare", "-b", "main", bare)
+    git("init", "--quiet", "-b", "main", seed)
+    write(seed / FOLDER, {"README.md": "old", "manifest.json": "1", "gone.md": "x"})
+    (seed / "code.py").write_text("code")
+    git("-C", seed, "add", "--all")
+    git("-C", seed, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "first")
+    git("-C", seed, "push", "--quiet", bare, "main")
+    checkout(step, bare, monkeypatch)
+    return Remote(bare.as_uri(), "main")
+
+
+def checkout(step, bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = len(list(step.folder.glob("checkout-*")))
+    git("clone", "--quiet", "--depth=1", bare.as_uri(), step.folder / f"checkout-{number}")
+    monkeypatch.chdir(step.folder / f"checkout-{number}")
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+
+
+def incoming(step, **files: str) -> Path:
+    folder = step.folder / "incoming"
+    subprocess.run(["rm", "-rf", folder], check=True)
+    write(folder / FOLDER, {f"{name}.md": text for name, text in files.items()})
+    write(folder / FOLDER, {"manifest.json": files["README"] + "-manifest"})
+    write(folder, {"summary.md": f"## {files['README']}"})
+    return folder
+
+
+def branch_files(step, branch: str) -> dict[str, str]:
+    names = git("-C", step.folder / "bare", "ls-tree", "-r", "--name-only", branch).splitlines()
+    return {name: git("-C", step.folder / "bare", "show", f"{branch}:{name}") for name in names}
+
+
+def requests(step) -> list[dict[str, str]]:
+    return json.loads((step.runs / "pull_requests.json").read_text())
+
+
+def test_a_changed_report_is_proposed_once_and_then_updated(step, remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert publish(incoming(step, README="new"), FOLDER, remote, "pull-request") == Published(BRANCH, 2)
+    assert branch_files(step, BRANCH) == {
+        "analysis_result/README.md": "new", "analysis_result/manifest.json": "new-manifest", "code.py": "code",
+    }  # fmt: skip
+    assert branch_files(step, "main")["analysis_result/README.md"] == "old"
+    (request,) = requests(step)
+    assert (request["head"], request["base"], request["body"]) == (BRANCH, "main", "## new")
+    for text, expected in (("new", Published("", 0)), ("newer", Published(BRANCH, 2))):
+        checkout(step, step.folder / "bare", monkeypatch)
+        assert publish(incoming(step, README=text), FOLDER, remote, "pull-request") == expected
+    (request,) = requests(step)
+    assert request["body"] == "## newer"
+    assert branch_files(step, BRANCH)["analysis_result/README.md"] == "newer"
+
+
+@pytest.mark.parametrize("to", ["pull-request", "commit"])
+def test_nothing_is_pushed_when_the_manifest_alone_differs(to, step, remote) -> None:
+    before = git("-C", step.folder / "bare", "for-each-ref")
+    assert publish(incoming(step, README="old", gone="x"), FOLDER, remote, to) == Published("", 0)
+    assert git("-C", step.folder / "bare", "for-each-ref") == before
+
+
+def test_a_commit_goes_to_the_branch_itself(step, remote) -> None:
+    assert publish(incoming(step, README="new"), FOLDER, remote, "commit") == Published("main", 2)
+    assert branch_files(step, "main")["analysis_result/README.md"] == "new"
+    assert not (step.runs / "pull_requests.json").exists()
+
+
+def test_a_branch_that_moved_on_is_not_overwritten(step, remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = Path.cwd()
+    checkout(step, step.folder / "bare", monkeypatch)
+    publish(incoming(step, README="theirs"), FOLDER, remote, "commit")
+    monkeypatch.chdir(mine)
+    with pytest.raises(StageError, match="git"):
+        publish(incoming(step, README="ours"), FOLDER, remote, "commit")
+    assert branch_files(step, "main")["analysis_result/README.md"] == "theirs"
+
+
+def test_what_is_no_report_is_refused(step, remote) -> None:
+    (step.folder / "empty").mkdir()
+    with pytest.raises(UsageError, match="expected a report"):
+        publish(step.folder / "empty", FOLDER, remote, "commit")
+    assert (FOLDER / "README.md").read_text() == "old"

@@ -1,0 +1,89 @@
+"""What the environment may ask of a run, and what is said to anything else."""
+
+import json
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.settings import load_settings
+from pruning.experiments.shards import MOST_SHARDS
+from tests.tools.workflows.hostile import hostile_texts
+from tools.ci.command_files import write_output
+from tools.ci.planning import extract_matrix, runner
+from tools.ci.request import Request, read_request
+from tools.workflows.command_files import CommandFiles, assignments
+
+
+def test_defaults_and_empty_variables(step, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = Request(stage="all", dry_run=False, gpu_runner=False, prune_jobs=8, publish="pull-request")
+    assert read_request() == expected
+    for name in Request.model_fields:
+        monkeypatch.setenv(f"ARBORIST_{name.upper()}", "")
+    assert read_request() == expected
+
+
+@pytest.mark.parametrize("stage", ["all", "extract", "process", "prune", "analyze"])
+def test_stages(stage: str, step, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARBORIST_STAGE", stage)
+    asked = ("extract", "process", "prune", "analyze") if stage == "all" else (stage,)
+    assert read_request().stages == asked
+    monkeypatch.setenv("ARBORIST_DRY_RUN", "true")
+    assert (read_request().stages, read_request().planned_stages) == ((), asked)
+
+
+@pytest.mark.parametrize("name", Request.model_fields)
+def test_hostile_values_are_refused_by_name(name: str, step, monkeypatch: pytest.MonkeyPatch) -> None:
+    variable = f"ARBORIST_{name.upper()}"
+    for text in hostile_texts(step.folder / "canary"):
+        monkeypatch.setenv(variable, text)
+        with pytest.raises(UsageError, match=f"^{variable}: expected .*; got "):
+            read_request()
+
+
+def test_an_output_holds_whatever_text(step) -> None:
+    for text in (*hostile_texts(step.folder / "canary"), "a\nother=1\n", ""):
+        step.output.unlink(missing_ok=True)
+        write_output("name", text)
+        assert CommandFiles(step.folder).outputs() == {"name": text.replace("\r\n", "\n") if "\r\n" in text else text}
+        assert assignments(step.output.read_text(), "output").keys() == {"name"}
+
+
+def test_outside_a_workflow_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_OUTPUT", raising=False)
+    with pytest.raises(UsageError, match="GITHUB_OUTPUT: expected the path"):
+        write_output("a", "b")
+
+
+def shards(**flags: str) -> list[dict[str, str]]:
+    return json.loads(extract_matrix(load_settings(flags)))["include"]
+
+
+def test_a_job_a_task_of_the_hub(step) -> None:
+    found = shards(source="hub", tasks="fill-mask,a b/c,fill-mask,left-out", skip_tasks="left-out")
+    assert found == [{"name": "001-fill-mask", "tasks": "fill-mask"}, {"name": "002-a-b-c", "tasks": "a b/c"}]
+
+
+def test_more_tasks_than_jobs(step) -> None:
+    tasks = [f"task-{number}" for number in range(MOST_SHARDS + 44)]
+    found = shards(source="hub", tasks=",".join(tasks))
+    assert len(found) == len({each["name"] for each in found}) == MOST_SHARDS
+    assert sorted(task for each in found for task in each["tasks"].split(",")) == sorted(tasks)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"source": "auto"},
+        {"source": "builtin"},
+        {"source": "hub", "tasks": "all"},
+        {"source": "hub", "max_models": "9"},
+    ],
+)
+def test_what_cannot_be_cut_is_one_job(flags: dict[str, str], step) -> None:
+    (one,) = shards(**{"tasks": "x,y", **flags})
+    assert one == {"name": "all", "tasks": flags.get("tasks", "x,y")}
+
+
+def test_runners(step) -> None:
+    assert json.loads(runner(Request(gpu_runner=True))) == ["self-hosted", "gpu"]  # pyright: ignore[reportCallIssue]
+    assert json.loads(runner(Request())) == "ubuntu-24.04"  # pyright: ignore[reportCallIssue]
