@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-PROGRAM = r'''
+PROGRAM = r"""
 import json, pathlib, sys
 folder = pathlib.Path(__file__).resolve().parent
 state = folder / "issues.json"
@@ -27,7 +27,7 @@ elif words[:2] == ["issue", "close"]:
 else:
     sys.exit(f"gh: unknown {words}")
 state.write_text(json.dumps(issues))
-'''
+"""
 
 
 def make_gh(folder: Path) -> Path:

@@ -28,7 +28,7 @@ Evaluation = Annotated[str, _option("evaluation", "the same, for the perplexity"
 @app.command()
 @with_settings("seed", "device")
 def check(
-    settings: Settings,
+    settings: Settings,  # noqa: ARG001  # read, so that a bad one is refused; `python -m pruning` takes them
     progress: Progress,
     model: Model,
     method: Method,
@@ -50,7 +50,7 @@ def check(
 @app.command()
 @with_settings("seed", "device")
 def prune(
-    settings: Settings,
+    settings: Settings,  # noqa: ARG001  # read, so that a bad one is refused; `python -m pruning` takes them
     progress: Progress,
     model: Model,
     method: Method,

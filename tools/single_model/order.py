@@ -11,7 +11,9 @@ from pruning.reference import REFERENCE_MODELS
 
 REFERENCE = "reference"
 LONGEST = 200  # characters; the longest legal name of a dataset with configuration and split is shorter
-_DATASET = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(/[A-Za-z0-9][\w.-]*)?(:[A-Za-z0-9][\w.-]*)?", re.A)
+_DATASET = re.compile(
+    r"(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(/[A-Za-z0-9][\w.-]*)?(:[A-Za-z0-9][\w.-]*)?", re.A
+)
 
 
 @dataclass(frozen=True)

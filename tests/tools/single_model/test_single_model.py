@@ -29,11 +29,13 @@ def test_what_may_be_asked() -> None:
     ["", "llama", "reference/nothing", "/etc/passwd", "../x", "a/../b", "a/b/c", "reference_models/llama", "-a/b"],
 )
 def test_a_model_is_a_reference_or_on_the_hub(model: str) -> None:
-    with pytest.raises(UsageError, match="reference model|model: expected"):
+    with pytest.raises(UsageError, match=r"reference model|model: expected"):
         read_model(model)
 
 
-@pytest.mark.parametrize("text", ["/etc/passwd", "a", "reference_models/llama", "a/../b:c", "a/b/c/d", "a/b:c:d", "~/x"])
+@pytest.mark.parametrize(
+    "text", ["/etc/passwd", "a", "reference_models/llama", "a/../b:c", "a/b/c/d", "a/b:c:d", "~/x"]
+)
 def test_a_text_is_on_the_hub(text: str) -> None:
     with pytest.raises(UsageError, match="calibration: expected"):
         read_text("calibration", text)
