@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Stage 1, and stage 2 behind it when it is done: sbatch scripts/slurm/extract.sh --source hub --tasks fill-mask
-# It stops itself before SLURM does; the same command goes on.
+# Stage 1: sbatch scripts/slurm/extract.sh --source hub --tasks fill-mask
+# It begins nothing new before SLURM would stop it; the same command goes on.
 #SBATCH --job-name=arborist-extract
 #SBATCH --time=06:00:00
 #SBATCH --cpus-per-task=8
