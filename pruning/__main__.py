@@ -55,12 +55,13 @@ def fetch(
     progress: Progress,
 ) -> None:
     """Download the weights of representatives of the Hub that `run` would prune or analyse now."""
+    from pipeline.text import count_of
     from pruning.experiments.weights import fetch as fetch_weights
     from store import Store
 
     with Store.open(settings.store, create=False) as store:
         count = fetch_weights(store, settings, progress, weights=not plan_only)
-    progress.result(f"{count} models fetched", models=count)
+    progress.result(f"{count_of(count, 'model')} fetched", models=count)
 
 
 @app.command()

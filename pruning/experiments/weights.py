@@ -38,8 +38,11 @@ def _open_ones(rows: Iterable[CandidateRow], store: Store, settings: Settings) -
 
 
 def _download(rows: Sequence[CandidateRow], patterns: Sequence[str], progress: Progress) -> int:
+    from huggingface_hub.utils import disable_progress_bars
+
     from hub import Hub, HubError, Policy
 
+    disable_progress_bars()  # ours counts the models
     count = 0
     with Hub(Policy()) as hub, progress.track("fetch", len(rows)) as track:
         for row in rows:

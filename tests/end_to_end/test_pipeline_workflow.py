@@ -26,7 +26,6 @@ VARIABLES = {
     "ARBORIST_CALIBRATION_WINDOWS": "2",
     "ARBORIST_LATENCY_REPEATS": "1",
     "ARBORIST_ANALYSES": ",",
-    "ARBORIST_PRUNE_JOBS": "2",
     "ARBORIST_WORKERS": "1",
 }
 
@@ -129,9 +128,9 @@ class Done:
             return store.rows(sql)
 
 
-def done(world: World, **variables: str) -> Done:
+def done(world: World, jobs: int = 1, minutes: str = "") -> Done:
     before = world.git("rev-parse", "main")
-    result = world.run(**variables)
+    result = world.run(ARBORIST_PRUNE_JOBS=str(jobs), ARBORIST_EXTRACT_MINUTES=minutes)
     branch = world.git("for-each-ref", "--format=%(objectname)", f"refs/heads/{BRANCH}")
     return Done(result, before, branch or before)
 
@@ -140,7 +139,7 @@ def done(world: World, **variables: str) -> Done:
 def first(world: World) -> Done:
     """A first run in which the second prune job's machine dies."""
     world.broken.touch()
-    return done(world)
+    return done(world, jobs=2)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +148,7 @@ def second(world: World, first: Done) -> Done:
     world.broken.unlink()
     world.merge_the_request()
     world.server.models[GPT2] = replace(hub_model("gpt2", "text-generation", "c"))
-    return done(world, ARBORIST_EXTRACT_MINUTES="0.00001")
+    return done(world, minutes="0.00001")
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +233,21 @@ def test_a_run_that_finds_nothing_new_publishes_nothing(world: World, third: Don
     assert "nothing changed" in nothing.result.job("publish").summary
     assert nothing.after == nothing.before == third.after
     assert len(world.requests()) == 3
+
+
+def test_a_dry_run_says_what_is_left_to_do_and_runs_nothing(world: World, first: Done) -> None:
+    result = world.run("workflow_dispatch", {"dry_run": "true", "stage": "prune"}, ARBORIST_GPU_RUNNER="true")
+    assert {job.id: job.result for job in result.jobs if job.result != "skipped"} == {"plan": "success"}
+    assert result.job("plan").outputs["stages"] == "[]"
+    assert json.loads(result.job("plan").outputs["runner"]) == ["self-hosted", "gpu"]
+    assert "| prune | 2 experiments to run on 2 models, 2 done before, " in result.job("plan").summary
+    assert [artifact.name for artifact in result.artifacts] == ["before"]
+
+
+def test_a_hostile_value_is_no_command_and_ends_the_run_with_a_message(world: World) -> None:
+    canary = world.folder / "canary"
+    result = world.run("workflow_dispatch", {"limit": f'"; touch {canary}; $(touch {canary})'})
+    assert {job.id: job.result for job in result.jobs if job.result != "skipped"} == {"plan": "failure"}
+    log = result.job("plan").log
+    assert log is not None and "--limit: expected models a task; got" in log.read_text()
+    assert not canary.exists()

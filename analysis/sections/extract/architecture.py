@@ -190,8 +190,11 @@ def _shares_picture(rows: list[KindRow], tasks: list[TaskRow]) -> Picture:
 
 def _sizes(answers: Answers) -> tuple[Block, ...]:
     rows, tasks = answers[STRUCTURES], answers[TASKS]
-    shown, order = shown_tasks(tasks), task_order(tasks)
-    drawn = [replace(row, task=shown[row.task]) for row in rows]
+    shown = shown_tasks(tasks)
+    # A structure of an older revision may be the only one of its task: the newest one waits for the next run.
+    drawn = [replace(row, task=shown.get(row.task, OTHER)) for row in rows]
+    order = task_order(tasks)
+    order = (*order, OTHER) if OTHER not in order and any(row.task == OTHER for row in drawn) else order
     parameters = sorted(row.n_parameters for row in rows)
     smallest, largest = short_count(parameters[0]), short_count(parameters[-1])
     sizes = f"{count_of(len(rows), 'distinct structure')} from {smallest} to {largest} parameters"
