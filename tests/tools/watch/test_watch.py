@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from tools.watch.__main__ import main, number
 from tools.watch.decision import Thresholds, findings
 from tools.watch.issue import TITLE, keep_issue
 from tools.watch.published import Published, Tally, read_published, start_of, tallies_of
+from tools.workflows import Machine, run_workflow
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 USUAL = Thresholds(days=9, jump=0.1)
@@ -164,3 +166,33 @@ def test_it_needs_nothing_but_python(published: Path) -> None:
     words = [sys.executable, "-S", "-m", "tools.watch", "--report", str(published), "--days", "3000"]
     done = subprocess.run(words, cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "all is well\n"), done.stderr
+
+
+def test_the_workflow_keeps_the_issue(published: Path, tmp_path: Path) -> None:
+    checkout = published.parent
+    for name in ("tools/ci", "tools/watch", "pipeline"):
+        shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("analysis/__init__.py", "analysis/output.py", "analysis/origin.py", "tools/__init__.py"):
+        (checkout / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, checkout / name)
+    gh = make_gh(tmp_path / "programs")
+    machine = Machine(programs=(gh,))
+
+    def watch(days: str) -> tuple[str, dict[str, str] | None]:
+        git(checkout, "add", ".")
+        git(checkout, "commit", "-q", "--allow-empty", "-m", "next")
+        path = ROOT / ".github/workflows/watch.yml"
+        variables = {"ARBORIST_WATCH_DAYS": days}
+        result = run_workflow(path, "schedule", {}, variables, checkout, tmp_path / "runs", machine=machine)
+        return result.conclusion, result.job("watch").permissions
+
+    allowed = {"contents": "read", "issues": "write"}
+    write_report(published, run_id(datetime.now(UTC) - timedelta(days=20)), 80)
+    assert watch("") == ("success", allowed)
+    [issue] = issues(gh)
+    assert "more than 9 days ago" in str(issue["body"])
+    assert "Of 170 models 80 failed (47.1%); in the reports before it was 2.2% (median of 3)" in str(issue["body"])
+    write_report(published, run_id(datetime.now(UTC)), 3)
+    assert watch("") == ("success", allowed)
+    assert issues(gh)[0]["state"] == "closed"
+    assert watch("soon") == ("failure", allowed)

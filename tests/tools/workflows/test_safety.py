@@ -1,5 +1,7 @@
 """What holds for every workflow of this project, whatever it does."""
 
+import re
+
 import pytest
 
 from pipeline.settings import ROOT
@@ -117,3 +119,16 @@ def test_a_checkout_keeps_no_credentials(surveyed):
         if text.startswith("actions/checkout@") and texts.get((*path[:-1], "with", "persist-credentials")) != "false"
     ]
     assert kept == []
+
+
+def test_make_check_lints_the_workflows():
+    lines = (ROOT / "Makefile").read_text()
+    assert re.search(r"^check:.* workflows\b", lines, re.MULTILINE)
+    for part in (
+        "zizmor --offline --persona pedantic",
+        "--builtin-schema vendor.github-workflows",
+        "yamllint",
+        "shellcheck",
+    ):
+        assert part in lines
+    assert "make format lint types contracts workflows" in (ROOT / ".github/workflows/ci.yml").read_text()
