@@ -126,7 +126,8 @@ def redundancy(settings: Settings, progress: Progress) -> None:
         with store.run("prune", settings.model_dump()) as handle:
             ended = run_slices(store, handle, todo, settings, progress, deadline_of(settings))
             update_proxies(store, handle.run_id)
-    progress.result(", ".join(f"{number:,} {how}" for how, number in sorted(ended.items())), **ended)
+    told = ", ".join(f"{number:,} {how}" for how, number in sorted(ended.items())) or "nothing to measure"
+    progress.result(f"analyses: {told}", **ended)
 
 
 @app.command()

@@ -13,8 +13,11 @@ from store import Store
 MOST_ROWS = 20
 _NUMBERS = (
     ("models listed", "SELECT count(DISTINCT (source, model_id)) FROM models"),
-    ("models with a structure", "SELECT count(*) FROM current_extractions WHERE status = 'extracted'"),
-    ("models without one, each with a reason", "SELECT count(*) FROM current_extractions WHERE status <> 'extracted'"),
+    ("model revisions with a structure", "SELECT count(*) FROM current_extractions WHERE status = 'extracted'"),
+    (
+        "model revisions without one, each with a reason",
+        "SELECT count(*) FROM current_extractions WHERE status <> 'extracted'",
+    ),
     (
         "model revisions that wait for a later run",
         "SELECT count(*) FROM models ANTI JOIN current_extractions USING (source, model_id, revision)",
