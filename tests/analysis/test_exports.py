@@ -83,7 +83,18 @@ def test_markup_in_json_is_escaped_and_reads_back(full: Built) -> None:
 
 
 def test_an_empty_leaderboard_gives_no_files(catalog_store: Store) -> None:
-    assert [path for export in EXPORTS for path in export.files(Answers(catalog_store)) if "site" not in path] == []
+    paths = [path for export in EXPORTS for path in export.files(Answers(catalog_store))]
+    assert sorted(paths) == ["exports/outcomes.csv", "site/index.html"]
+
+
+def test_the_counts_of_outcomes_are_those_of_the_store(full: Built) -> None:
+    found = [*csv.reader(io.StringIO(full.text("exports/outcomes.csv")))]
+    counted = full.store.rows(
+        "SELECT 'models', status, count(*) FROM current_extractions GROUP BY status "
+        "UNION ALL SELECT 'experiments', status, count(*) FROM current_experiments GROUP BY status"
+    )
+    assert found[0] == ["what", "status", "count"]
+    assert sorted(map(tuple, found[1:])) == sorted((what, status, str(count)) for what, status, count in counted)
 
 
 def test_a_card_is_one_to_the_hubs_own_reader(full: Built) -> None:
