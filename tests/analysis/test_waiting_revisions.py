@@ -6,7 +6,7 @@ import pytest
 
 from analysis.document import Picture
 from analysis.section import Answers
-from analysis.sections.extract.architecture import SIZES_SECTION
+from analysis.sections.extract.sizes import SIZES_SECTION
 from pictures.style import OTHER
 from store import Store
 from store.records import SightingRecord
@@ -22,9 +22,10 @@ def test_structures_of_a_task_without_a_newer_one_are_drawn_among_the_others(
     seen = catalog_store.rows("SELECT model_id, source, task FROM sightings ORDER BY ALL")
     newer = [SightingRecord(LATER, name, source, "next", task) for name, source, task in seen if is_hit(task)]
     catalog_store.insert(newer)
-    for picture in sizes(catalog_store):
-        tasks = [row.task for row in picture.rows]
-        assert len(tasks) == before
+    scatter, nesting = sizes(catalog_store)
+    assert len(scatter.rows) == sum(row.n_structures for row in nesting.rows) == before
+    for picture in (scatter, nesting):
+        tasks = {row.task for row in picture.rows}
         assert OTHER in tasks
         assert not any(is_hit(task) for task in tasks if task != OTHER)
 
