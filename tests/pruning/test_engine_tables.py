@@ -14,7 +14,7 @@ from store import Store
 from store.records import NameRecord, RepresentativeRecord, SightingRecord
 
 FLAGS = {
-    "methods": "random,wanda,depth-angular",
+    "methods": "wanda",
     "ratios": "0.5",
     "evaluation_windows": "6",
     "calibration_windows": "4",
@@ -22,10 +22,10 @@ FLAGS = {
     "latency_repeats": "2",
     "max_params": "10M",
     "analyses": str(ROOT / "tests" / "end_to_end" / "small_analyses.toml"),
-    "damage_windows": "4",
+    "damage_windows": "2",
     "workers": "2",
 }
-MODELS = ("llama", "gpt2")
+MODELS = ("gpt2",)
 # What two runs of the same work may write differently: who wrote it and when, and what a clock or a meter says.
 NEVER_EQUAL = {"run_id", "seconds", "git_commit", "started_at", "ended_at"}
 MEASURED = "metric SIMILAR TO '.*(latency|second|energy|co2|memory).*'"
@@ -42,7 +42,7 @@ def ray_cluster() -> Iterator[None]:
 
 
 def done_on(engine: str, folder: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Run stage 3 on two reference models and return every table that has rows."""
+    """Run stage 3 on a reference model and return every table that has rows."""
     run = "20260101T000000.000000-000000"
     with Store.open(folder / f"{engine}.duckdb") as store:
         for name in MODELS:
@@ -73,6 +73,6 @@ def _content(store: Store, table: str) -> list[tuple[Any, ...]]:
 def test_children_and_ray_leave_identical_tables(tmp_path: Path) -> None:
     local, ray = done_on("local", tmp_path), done_on("ray", tmp_path)
     assert {"experiments", "metrics", "samples"} <= set(local)
-    assert len(local["experiments"]) == len(MODELS) * 4
+    assert len(local["experiments"]) == len(MODELS) * 2
     assert "done" in str(local["experiments"])
     assert ray == local
