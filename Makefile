@@ -18,7 +18,7 @@ run: $(INSTALLED)
 	$(BIN)/python run_pipeline.py --all $(ARGS)
 
 test: $(TOOLS) browser
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 browser: $(TOOLS)
 	$(BIN)/python -m tools.browser

@@ -21,7 +21,7 @@ from tests.model_extract.mining_process import TOKEN, Place, descendants, files_
 # Python's threads and the server share two cores with the run.
 SECONDS = 60
 MEMORY_BYTES = 1_500_000_000  # of the parent, at its peak
-FLAGS = ("--views", "both", "--tasks", f"{TASK},{HOSTILE_TASK}", "--limit", "1000", "--hub-seconds", "2", "-v")
+FLAGS = ("--views", "both", "--tasks", f"{TASK},{HOSTILE_TASK}", "--limit", "1000", "--hub-seconds", "4", "-v")
 LIMITS = ("--model-seconds", "10", "--max-modules", "5000")
 # Made by torch when it is imported, and left empty.
 LIBRARY_FOLDER = re.compile(r"scratch/torchinductor_\w+")
