@@ -288,7 +288,7 @@ def test_any_text_has_a_value_or_a_workflow_error(text):
         found = evaluate(parse(text), Scope(CONTEXTS))
     except WorkflowError:
         return
-    string(found)
+    assert isinstance(string(found), str)
 
 
 JSON = st.recursive(
