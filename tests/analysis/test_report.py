@@ -13,6 +13,8 @@ from markdown_it import MarkdownIt
 
 from analysis.build import TITLES, build_report, stamp_of
 from analysis.cited import NUMBERS_FILE
+from analysis.document import Bullets, Paragraph, Picture
+from analysis.markdown import LONGEST_TEXT
 from analysis.relations import DERIVED
 from analysis.section import Answers
 from analysis.sections import SECTIONS
@@ -83,6 +85,17 @@ def anchors_of(page: str) -> set[str]:
     """Return what GitHub makes of the headings of a page."""
     headings = (line.lstrip("# ").lower() for line in page.split("\n") if line.startswith("#"))
     return {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings}
+
+
+def test_no_sentence_is_longer_than_the_writer_lets_through(full: Built) -> None:
+    answers = Answers(full.store)
+    blocks = [block for section in SECTIONS if answers[section.queries[0]] for block in section.render(answers)]
+    paragraphs = [span for block in blocks if isinstance(block, Paragraph) for span in block.spans]
+    bullets = [span for block in blocks if isinstance(block, Bullets) for item in block.items for span in item]
+    spoken = [text for block in blocks if isinstance(block, Picture) for text in (block.alt, block.caption)]
+    texts = [span for span in (*paragraphs, *bullets, *spoken) if isinstance(span, str)]
+    assert len(texts) > 50
+    assert [text for text in texts if len(text) > LONGEST_TEXT] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -136,9 +136,9 @@ def _explained() -> Block:
     return paragraph(
         "Each score is turned so that more of it should mean more damage; a negative rho points the wrong way. A layer "
         "that changes the state more, a matrix of higher effective rank, larger weights, and a head that adds more, "
-        "has no near twin or attends to few tokens should be missed more. bi: block influence, one minus the cosine "
-        "across a layer; relative-magnitude: norm of what a layer adds over the norm of the state; angular-last: the "
-        "angle by which a layer turns the last token's state.",
+        "has no near twin or attends to few tokens should be missed more.",
+        "bi: block influence, one minus the cosine across a layer; relative-magnitude: norm of what a layer adds over "
+        "the norm of the state; angular-last: the angle by which a layer turns the last token's state.",
         "Pooled: ranks within each model, so that differences between models do not count; the interval resamples "
         "models and the parts of each (of one model its parts alone); in simulations it covers the truth in 94 to 99 % "
         "of cases. Intervals are not adjusted for their number.",
