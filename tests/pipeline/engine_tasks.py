@@ -24,8 +24,10 @@ def misbehave(how: str) -> str:
         block = bytearray(600_000_000)
         return str(len(block))
     if how == "hoard":
-        for size in (1_000_000, 1_000, 500):
+        answer = how * 1_000_000  # made while there is memory; sending it takes as much again
+        for size in (1_000_000, 1_000):
             _hoard(size)
+        return answer
     if how == "bad_alloc":
         raise RuntimeError("std::bad_alloc")
     if how == "die":
