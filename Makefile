@@ -1,4 +1,4 @@
-# make run    install what running needs, run it all      make run ARGS="--source builtin --limit 20"
+# make run    install what running needs, run it all      make run ARGS="--source builtin --workers 1"
 # make test   install tools and extras too, run the tests make test ARGS="-k perplexity"
 # make check  format, lint, types, import contracts, workflows, tests: what CI runs
 # make browser  install the Chromium that the web page is tested in, where that is allowed; make test does so, too

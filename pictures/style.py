@@ -187,5 +187,5 @@ def _small(image: "Image") -> bytes:
 
     small = image.quantize(256, dither=Dither.NONE)
     out = io.BytesIO()
-    small.save(out, format="PNG", optimize=True)
+    small.save(out, format="PNG")
     return out.getvalue()

@@ -95,8 +95,8 @@ class Settings(BaseSettings):
 
     tasks: Names = Field(description="Hub tasks, comma-separated; all = every task of the Hub")
     skip_tasks: NamesOrNone = Field(description="Hub tasks to leave out, comma-separated")
-    limit: int = Field(gt=0, description="models a task")
-    max_models: int = Field(ge=0, description="models in all; 0 = no limit")
+    limit: int = Field(gt=0, description="models a task of the Hub")
+    max_models: int = Field(ge=0, description="models of the Hub in all; 0 = no limit")
     min_models: int = Field(ge=0, description="leave out a task with fewer models; 0 = none")
     library: str = Field(description="library of the models, such as transformers")
     author: str = Field(description="owner of the models")

@@ -16,13 +16,13 @@ from store import Store
 
 # One worker runs them all: what they start from is made once.
 
-# Small, but through every stage: five trained models, two bare configs, a short grid.
+# Small, but through every stage: two trained models, some bare configs, a short grid.
 SMALL = (
     *("--offline", "--methods", "random,depth-last,mlp-maxmin", "--ratios", "0.25"),
     *("--evaluation-windows", "4", "--calibration-windows", "4", "--latency-repeats", "1", "--workers", "2"),
     *("--analyses", str(Path(__file__).parent / "small_analyses.toml"), "--damage-windows", "4"),
 )
-FROM_REFERENCE = ("--source", "reference")
+TRAINED = ("gpt2", "llama")
 STAGES = ("--extract", "--process", "--prune", "--analyze")
 
 # What an undisturbed and a disturbed run must share: everything but times, run ids and the machine's speed.
@@ -86,29 +86,38 @@ def configs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, configs: Path) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two of the project's own models."""
+    folder = tmp_path_factory.mktemp("trained")
+    for name in TRAINED:
+        shutil.copytree(ROOT / "reference_models" / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, configs: Path, trained: Path) -> Path:
     """A folder with a finished store and report, and the store as it was before and after each stage."""
     folder = tmp_path_factory.mktemp("undisturbed")
     run("--extract", *from_directory(configs), *SMALL, *places(folder))
     for stage in STAGES:
         shutil.copy(folder / "store.duckdb", folder / f"before{stage}.duckdb")
-        run(stage, *FROM_REFERENCE, *SMALL, *places(folder))
+        run(stage, *from_directory(trained), *SMALL, *places(folder))
         shutil.copy(folder / "store.duckdb", folder / f"after{stage}.duckdb")
     return folder
 
 
 def test_the_pipeline_leaves_experiments_and_a_report(undisturbed: Path) -> None:
     found = contents(undisturbed)
-    assert len(found["models"]) == 5 + 25
+    assert len(found["models"]) == len(TRAINED) + 25
     assert ("broken", "failed", "bad_config") in {(row[0], row[3], row[4]) for row in found["current_extractions"]}
-    assert len(found["current_experiments"]) == 5 * (1 + 3)
+    assert len(found["current_experiments"]) == len(TRAINED) * (1 + 3)
     assert (undisturbed / "report" / "README.md").is_file()
     assert len(list((undisturbed / "report" / "images").glob("*.png"))) >= 6
 
 
-def test_nothing_is_done_twice(undisturbed: Path) -> None:
+def test_nothing_is_done_twice(undisturbed: Path, trained: Path) -> None:
     before = contents(undisturbed)
-    answer = run("--all", *FROM_REFERENCE, *SMALL, *places(undisturbed), "--json")
+    answer = run("--all", *from_directory(trained), *SMALL, *places(undisturbed), "--json")
     results = [json.loads(line) for line in answer.stdout.splitlines()]
     stages = {each["stage"]: each for each in results if each["event"] == "result"}
     assert list(stages) == ["extract", "process", "prune", "analyze"]
@@ -120,19 +129,19 @@ def test_nothing_is_done_twice(undisturbed: Path) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_killed_in_any_stage_and_resumed_it_ends_the_same(
-    stage: str, undisturbed: Path, configs: Path, tmp_path: Path
+    stage: str, undisturbed: Path, configs: Path, trained: Path, tmp_path: Path
 ) -> None:
     """Stages before run undisturbed, `stage` is killed at random moments, then it goes to its end."""
     moments = random.Random(stage)
     if stage == "--extract":
         disturbed = [stage, *from_directory(configs)]
     else:
-        disturbed = [stage, *FROM_REFERENCE]
+        disturbed = [stage, *from_directory(trained)]
         shutil.copy(undisturbed / f"before{stage}.duckdb", tmp_path / "store.duckdb")
     for _ in range(3):
         _kill_after(moments.uniform(0.5, 4.0), command(*disturbed, *SMALL, *places(tmp_path)))
     run(*disturbed, *SMALL, *places(tmp_path))
-    run(stage, *FROM_REFERENCE, *SMALL, *places(tmp_path))
+    run(stage, *from_directory(trained), *SMALL, *places(tmp_path))
     expected, found = contents(undisturbed, f"after{stage}"), contents(tmp_path)
     for table, rows in expected.items():
         assert found[table] == rows, table
@@ -167,7 +176,7 @@ def test_the_pipeline_runs_from_any_folder(undisturbed: Path, tmp_path: Path) ->
     shutil.copy(undisturbed / "before--prune.duckdb", tmp_path / "store.duckdb")
     arguments = command("--prune", "--dry-run", *SMALL, *places(tmp_path))
     answer = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=True)
-    assert "20 experiments to run on 5 models" in answer.stdout
+    assert "8 experiments to run on 2 models" in answer.stdout
     assert "refused" not in answer.stdout
 
 
