@@ -184,9 +184,9 @@ def test_artifacts_keep_their_shape(run_steps):
         - {uses: actions/upload-artifact@v4, with: {name: wild, path: "out/*/1.txt"}}
         - {uses: actions/upload-artifact@v4, with: {name: several, path: "out/a\\nother.txt\\n!out/**/*.log"}}
         - {uses: actions/upload-artifact@v4, with: {name: hidden, path: out, include-hidden-files: true}}
-        - {uses: actions/download-artifact@v4, with: {path: all, pattern: "fi*"}}
-        - {uses: actions/download-artifact@v4, with: {path: one, name: wild}}
-        - run: test -f all/file/1.txt && test ! -e all/folder && test -f one/a/1.txt && test ! -x one/a/1.txt
+        - {uses: actions/download-artifact@v8, with: {path: all, pattern: "f*"}}
+        - {uses: actions/download-artifact@v8, with: {path: one, name: wild}}
+        - run: test -f all/file/1.txt && test -f all/folder/b/1.txt && test -f one/a/1.txt && test ! -x one/a/1.txt
         """
     )
     assert result.conclusion == "success", log_of(result)
@@ -200,6 +200,23 @@ def test_artifacts_keep_their_shape(run_steps):
     assert files("wild") == ["a/1.txt", "b/1.txt"]
     assert files("several") == ["other.txt", "out/a/1.txt"]
     assert files("hidden") == [".hidden", "a/.git/x", "a/1.txt", "a/2.log", "b/1.txt"]
+
+
+def test_one_artifact_that_a_pattern_finds_has_no_folder(run_steps):
+    """README of actions/download-artifact, what is new in version 5: so it is for patterns that match one artifact."""
+    result = run_steps(
+        """
+        - run: echo pruned > store; echo pruned > more
+        - {uses: actions/upload-artifact@v7, with: {name: pruned-1, path: "store\\nmore"}}
+        - run: echo measured > store
+        - {uses: actions/upload-artifact@v7, with: {name: measured-1, path: store}}
+        - {uses: actions/download-artifact@v8, with: {path: parts, pattern: 'pruned-*'}}
+        - {uses: actions/download-artifact@v8, with: {path: parts, pattern: 'measured-*'}}
+        - {uses: actions/download-artifact@v8, with: {path: none, pattern: 'extracted-*'}}
+        - run: grep measured parts/store && grep pruned parts/more && test ! -e parts/pruned-1 && test ! -e none
+        """
+    )
+    assert result.conclusion == "success", log_of(result)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +245,7 @@ def test_uploads_that_fail(run_steps, given):
 def test_artifact_of_an_earlier_run(run_steps):
     first = run_steps("- run: echo store > file\n- {uses: actions/upload-artifact@v4, with: {name: store, path: file}}")
     download = """
-        - uses: actions/download-artifact@v4
+        - uses: actions/download-artifact@v8
           with: {{name: store, run-id: {run}, github-token: "{token}"}}
         - run: grep store file
     """
@@ -325,7 +342,15 @@ def test_a_pull_request_only_if_bytes_changed(bare, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "uses", ["someone/action@v1", "actions/checkout", "actions/upload-artifact@v3", "docker://alpine", "./nothing"]
+    "uses",
+    [
+        "someone/action@v1",
+        "actions/checkout",
+        "actions/upload-artifact@v3",
+        "actions/download-artifact@v4",
+        "docker://alpine",
+        "./nothing",
+    ],
 )
 def test_unknown_actions_are_refused(run_steps, uses):
     if uses.startswith("./"):

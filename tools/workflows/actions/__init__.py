@@ -32,7 +32,7 @@ def known_action(step: Step) -> Action:
         names = ", ".join(action.name for action in ACTIONS)
         raise refuse(step.place, f"uses: no stand-in for {step.uses!r}, expected one of {names}, with @VERSION")
     if version in found[0].refused:
-        raise refuse(step.place, f"uses: GitHub refuses {step.uses}")
+        raise refuse(step.place, f"uses: no stand-in for {step.uses!r}: GitHub refuses it, or it behaves otherwise")
     unknown = sorted(set(step.given) - set(found[0].inputs))
     if unknown:
         raise refuse(step.place, f"{name}: unknown inputs {', '.join(unknown)}, expected {', '.join(found[0].inputs)}")
