@@ -1,5 +1,4 @@
-# The pipeline on any machine; torch from the index brings CUDA, so `docker run --gpus all` computes on a GPU:
-# docs/OPERATIONS.md, "Docker".
+# The pipeline on any machine: docs/OPERATIONS.md, "Docker".
 FROM python:3.11-slim-bookworm
 WORKDIR /arborist
 COPY requirements.lock ./

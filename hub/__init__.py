@@ -11,11 +11,12 @@ huggingface_hub (2.4) puts no limit on time, waits or size. Under it, and under 
 """
 
 from hub.address import endpoint, valid_file, valid_id, valid_revision
-from hub.errors import HubError, HubErrorKind
+from hub.errors import PASSING, HubError, HubErrorKind
 from hub.files import Answer, Hub, Page
 from hub.policy import Policy, Traffic
 
 __all__ = [
+    "PASSING",
     "Answer",
     "Hub",
     "HubError",

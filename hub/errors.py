@@ -11,6 +11,7 @@ HubErrorKind = Literal[
     "not_found",  # no such repository or revision, or it is disabled
     "no_file",  # the repository has no such file
 ]
+PASSING: frozenset[HubErrorKind] = frozenset({"timeout", "network", "rate_limited"})  # another time may do better
 
 
 def hidden(text: str, authorization: str | None) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from hub.address import DEFAULT_ENDPOINT, endpoint, file_url, origin, valid_file, valid_id, valid_revision
-from hub.errors import HubError, HubErrorKind, hidden
+from hub.errors import PASSING, HubError, HubErrorKind, hidden
 from hub.limits import PUBLIC_BUDGETS, RateLimits
 from hub.policy import Allowance, Policy, Traffic
 
@@ -146,11 +146,9 @@ class Hub:
     ) -> Path:
         """Return the folder with the files of a model's commit, downloaded into huggingface_hub's cache.
 
-        `revision` is a commit; None = the newest.
-
-        At most `limit_bytes` come in. What the cache holds is taken when `offline`, and when the Hub gives no answer.
-        The library has one client a process: one snapshot at a time, and from then on its own questions go through
-        this project's client too. Raises `HubError`.
+        `revision` is a commit; None = the newest. At most `limit_bytes` come in. What the cache holds is taken when
+        `offline`, and when the Hub gives no answer. The library has one client a process: one snapshot at a time, and
+        from then on its own questions go through this project's client too. Raises `HubError`.
         """
         if not valid_id(model_id):
             raise HubError("not_found", f"not asked for: {model_id!r} is no id of a model")
@@ -160,7 +158,7 @@ class Hub:
             try:
                 return self._snapshot(model_id, patterns, revision, limit_bytes, offline=offline)
             except HubError as error:
-                if offline or error.kind not in ("network", "timeout", "rate_limited"):
+                if offline or error.kind not in PASSING:
                     raise
                 try:
                     return self._snapshot(model_id, patterns, revision, limit_bytes, offline=True)

@@ -1,11 +1,11 @@
 """Several stores into one: the parts of a plan that were done on machines of their own.
 
 Every table is only ever added to, and every row says which run wrote it: what a store does not have yet are the rows
-of the runs that it does not know. Modules and traits name no run; they belong to their structure, and it is content
-that names it.
+of the runs that it does not know. A structure is named by its content: two machines that read it at the same time both
+wrote it, and it comes once, with its modules and traits.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import UsageError
@@ -13,6 +13,7 @@ from store.database import Store
 from store.records import TABLES
 
 _OTHER = "other_store"
+_OF_STRUCTURES = ("extracted_structures", "extracted_modules", "traits")
 _NEW_ROWS = "SELECT * FROM {other}.{table} AS theirs WHERE {key} NOT IN (SELECT {key} FROM {known})"
 
 
@@ -48,12 +49,11 @@ def merge(store: Store, path: Path) -> Merged:
 
 def _copy(store: Store) -> int:
     """Insert the new rows of every table; the runs come last, as they say what is known."""
-    return sum(_insert(store, record, table) for record, table in reversed(TABLES.items()))
+    return sum(_insert(store, table) for table in reversed(TABLES.values()))
 
 
-def _insert(store: Store, record: type, table: str) -> int:
-    of_run = any(field.name == "run_id" for field in fields(record))
-    known, key = ("runs", "run_id") if of_run else (table, "structure_id")
+def _insert(store: Store, table: str) -> int:
+    known, key = (table, "structure_id") if table in _OF_STRUCTURES else ("runs", "run_id")
     rows = _NEW_ROWS.format(other=_OTHER, table=table, key=key, known=known)
     return store.rows(f"INSERT INTO {table} BY NAME {rows}")[0][0]
 

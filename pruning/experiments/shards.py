@@ -55,7 +55,7 @@ def write_matrix(path: Path, experiments: Sequence[Experiment], shards: int) -> 
 def _entry(number: int, part: Sequence[Experiment]) -> dict[str, str | int | float]:
     models = [*dict.fromkeys(map(_model, part))]
     others = f"-and-{len(models) - 1}-more" if len(models) > 1 else ""
-    model = _safe(models[0][1]) + others
+    model = safe_name(models[0][1]) + others
     return {
         "name": f"{number:03d}-{model}",
         "model": model,
@@ -65,7 +65,8 @@ def _entry(number: int, part: Sequence[Experiment]) -> dict[str, str | int | flo
     }
 
 
-def _safe(text: str) -> str:
+def safe_name(text: str) -> str:
+    """Return the beginning of a text as letters, digits, dots, dashes and underscores: for names of artifacts."""
     return _UNSAFE.sub("-", text)[:_LONGEST_NAME]
 
 

@@ -1,12 +1,13 @@
 """Weights of mined models of the Hub: fetched at the mined revision, known to the plan afterwards."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
 
-from pipeline.errors import UsageError
+from pipeline.errors import StageError, UsageError
 from pipeline.progress import PlainProgress
 from pipeline.settings import ROOT, Settings, load_settings
 from pruning.experiments.plan import make_plan
@@ -88,6 +89,22 @@ def test_a_model_that_has_gone_is_told_and_the_others_come(
         by_model = {each.specification.model_id: each.refusal for each in make_plan(store, settings()).todo}
     assert by_model == {"ours/gone": "the weights of ours/gone are not on this machine", "ours/one": None}
     assert "ours/gone: not_found" in capsys.readouterr().err
+
+
+def test_weights_that_may_come_another_time_stop_the_job(server: HubServer) -> None:
+    """Its experiments would be refused for good; the other models are on the machine by then."""
+    with Store.open(None) as store:
+        mined(store, "ours/one")
+        mined(store, "ours/two")
+        fetch(store, settings(), PlainProgress(), weights=False)
+        server.models["ours/one"] = replace(server.models["ours/one"], fault="server_error")
+        with pytest.raises(StageError, match=r"the weights of ours/one did not come"):
+            fetch(store, settings(), PlainProgress(), weights=True)
+        folders = {each.specification.model_id: each.folder for each in make_plan(store, settings()).todo}
+        came = {name: (folder / "model.safetensors").is_file() for name, folder in folders.items() if folder}
+        assert came == {"ours/one": False, "ours/two": True}
+        server.models["ours/one"] = replace(server.models["ours/one"], fault=None)
+        assert fetch(store, settings(), PlainProgress(), weights=True) == 2
 
 
 def test_the_mined_revision_is_what_counts(server: HubServer) -> None:

@@ -10,7 +10,7 @@ from pipeline.errors import StoreUnreadableError, UsageError
 from store import Store
 from store.__main__ import app
 from store.merging import Merged, merge
-from store.records import TABLES
+from store.records import TABLES, ModuleRecord, StructureRecord, TraitRecord
 from tests.analysis.synthetic import fill_catalog, fill_experiments, fill_families
 
 Content = dict[str, list[tuple[object, ...]]]
@@ -44,6 +44,27 @@ def test_parts_in_any_order_and_any_number_give_the_whole(seed: int, parts: tupl
             merge(store, path)
         assert contents(store) == content
         assert merge(store, paths[0]) == Merged(paths[0], 0, 0)
+
+
+def mined(path: Path) -> None:
+    """Leave a store with one run that found one structure."""
+    with Store.open(path) as store, store.run("extract", {}) as handle:
+        store.insert(
+            [StructureRecord(handle.run_id, "same", "config", 1, 10, 0, None, 1)],
+            [ModuleRecord("same", 0, "head", None, 1, "head", "Linear", "Linear", 10, "{}", 1)],
+            [TraitRecord("same", "causal", "true")],
+        )
+
+
+def test_a_structure_that_two_machines_read_at_the_same_time_comes_once(tmp_path: Path) -> None:
+    with Store.open(None) as store:
+        for name in ("one", "two"):
+            mined(tmp_path / f"{name}.duckdb")
+            merge(store, tmp_path / f"{name}.duckdb")
+        held = {table: len(rows) for table, rows in contents(store).items() if rows}
+        assert held == {"runs": 2, "extracted_structures": 1, "extracted_modules": 1, "traits": 1}
+        assert len(store.rows("SELECT * FROM structures")) == len(store.rows("SELECT * FROM modules")) == 1
+        assert merge(store, tmp_path / "two.duckdb") == Merged(tmp_path / "two.duckdb", 0, 0)
 
 
 def test_the_counts_are_those_of_what_was_new(parts: tuple[Content, list[Path]]) -> None:

@@ -1,1 +1,1 @@
-"""What the workflows call, one line a step: `python -m tools.ci restore|plan|gather|matrix|summary|publish`."""
+"""What pipeline.yml calls, one line a step: restore, plan, gather, matrix, redundancy, summary, publish."""

@@ -1,11 +1,10 @@
 """How a run is cut into jobs: extraction by tasks, pruning by experiments."""
 
 import json
-import re
 
 from pipeline.settings import Settings
 from pruning.experiments.plan import Plan
-from pruning.experiments.shards import MOST_SHARDS, cut, matrix
+from pruning.experiments.shards import MOST_SHARDS, cut, matrix, safe_name
 from tools.ci.request import Request
 
 HOSTED = "ubuntu-24.04"
@@ -13,7 +12,6 @@ GPU_LABELS = ("self-hosted", "gpu")
 # A variable holds at most 128 kB and a job's outputs 1 MiB of UTF-16: a key has 32 characters and a comma.
 MOST_A_JOB = 3_000
 MOST_A_RUN = 10_000
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def runner(request: Request) -> str:
@@ -42,4 +40,4 @@ def prune_matrix(plan: Plan, jobs: int) -> str:
 
 
 def _shard(number: int, tasks: list[str]) -> dict[str, str]:
-    return {"name": f"{number:03d}-{_UNSAFE.sub('-', tasks[0])[:60]}", "tasks": ",".join(tasks)}
+    return {"name": f"{number:03d}-{safe_name(tasks[0])}", "tasks": ",".join(tasks)}

@@ -13,7 +13,7 @@ from tools.workflows.errors import ActionFailure
 
 LARGEST_SUMMARY = 1024 * 1024  # bytes a step; GitHub leaves out a larger one
 COMMAND = re.compile(r"\s*::[a-zA-Z-]+( [^:]*)?::|.*##\[[a-zA-Z-]+")
-FORBIDDEN = re.compile(r"(GITHUB|RUNNER)_.*|CI|NODE_OPTIONS")
+FORBIDDEN = re.compile(r"(GITHUB|RUNNER)_.*|NODE_OPTIONS")
 
 
 @dataclass(frozen=True)

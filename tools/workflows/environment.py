@@ -82,8 +82,8 @@ def process_environment(state: JobRun, scope: Scope, env: dict[str, str]) -> dic
     path = [*state.path, *map(str, state.run.machine.programs), SYSTEM_PATH]
     own = {f"GITHUB_{name.upper()}": string(known.get(name)) for name in EXPORTED}
     own |= {f"RUNNER_{name.upper()}": string(value) for name, value in runner.items() if value}
-    own |= {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(state.run.folder / "event.json")}
+    own |= {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": str(state.run.folder / "event.json")}
     if known.get("action_path"):
         own["GITHUB_ACTION_PATH"] = string(known["action_path"])
-    base = {"LANG": "C.UTF-8", "USER": "runner", "HOME": str(state.home), "GIT_CONFIG_NOSYSTEM": "1"}
+    base = {"CI": "true", "LANG": "C.UTF-8", "USER": "runner", "HOME": str(state.home), "GIT_CONFIG_NOSYSTEM": "1"}
     return {**base, **state.run.machine.environment, "PATH": ":".join(path), **env, **own}

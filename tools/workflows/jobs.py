@@ -3,7 +3,6 @@
 import signal
 import time
 
-from tools.workflows.actions.cache import keep
 from tools.workflows.errors import EvaluationError, refuse
 from tools.workflows.expressions import Scope, Value
 from tools.workflows.expressions.values import string
@@ -16,7 +15,7 @@ from tools.workflows.steps import flag, minutes, run_steps
 from tools.workflows.templates import texts, tree_value
 
 HOSTED = frozenset({"ubuntu-latest", "ubuntu-24.04", "ubuntu-22.04", "ubuntu-24.04-arm", "ubuntu-slim"})
-LARGEST_OUTPUTS = 1024 * 1024  # characters of a job's outputs; GitHub counts bytes of UTF-16
+LARGEST_OUTPUTS = 1024 * 1024  # bytes of a job's outputs as UTF-16
 
 
 def run_job(state: JobRun) -> JobResult:
@@ -49,10 +48,10 @@ def run_in(state: JobRun, scope: Scope, limit: float, *, allowed: bool) -> JobRe
     state.env.update(texts(run.workflow.env, outer))
     state.env.update(texts(job.env, Scope({**scope.contexts, **outer.contexts})))
     run_steps(state, frame, job.steps)
-    outcome = finish(state, frame)
+    outcome: Result = "cancelled" if state.cancelled else frame.status
     outputs = texts(job.outputs, state.scope(frame, state.env))
-    if sum(map(len, outputs.values())) > LARGEST_OUTPUTS:
-        raise EvaluationError(f"{job.place}: {JOB_OUTPUT.place}: expected at most {LARGEST_OUTPUTS} characters")
+    if sum(len(text.encode("utf-16-le")) for text in outputs.values()) > LARGEST_OUTPUTS:
+        raise EvaluationError(f"{job.place}: {JOB_OUTPUT.place}: expected at most {LARGEST_OUTPUTS} bytes of UTF-16")
     return JobResult(
         id=run.prefix + job.id,
         name=job_name(state),
@@ -69,15 +68,6 @@ def run_in(state: JobRun, scope: Scope, limit: float, *, allowed: bool) -> JobRe
         steps=tuple(frame.results),
         commands=tuple(state.commands),
     )
-
-
-def finish(state: JobRun, frame: Frame) -> Result:
-    """Return how the steps ended, after what actions left to do."""
-    outcome: Result = "cancelled" if state.cancelled else frame.status
-    if outcome == "success":
-        for task in state.after:
-            keep(task)
-    return outcome
 
 
 def labels(job: Job, scope: Scope) -> tuple[str, ...]:

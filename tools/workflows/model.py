@@ -7,7 +7,7 @@ from typing import Literal
 from tools.workflows.errors import Place
 from tools.workflows.templates import Condition, Template, Tree
 
-InputType = Literal["string", "boolean", "number", "choice", "environment"]
+InputType = Literal["string", "boolean", "number", "choice"]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ OF_STEPS = OF_ANY_JOB | {
     "timeout-minutes",
     "continue-on-error",
     "steps",
-    "environment",
 }
 OF_CALL = OF_ANY_JOB | {"uses", "with"}
 SCOPES = frozenset(
@@ -104,8 +103,6 @@ def read_job(name: str, node: Node) -> Job:
     for key in ("uses",) if is_call else ("runs-on", "steps"):
         if key not in fields:
             raise refuse(node.place, f"job {name}: expected a key {key!r}")
-    if "environment" in fields:
-        tree(fields["environment"], OF_JOB.at("environment"))
     return Job(
         id=name,
         place=node.place,

@@ -73,15 +73,6 @@ class Artifact:
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """An action that is only written down: its step, its name and what it was given."""
-
-    job: str
-    action: str
-    given: dict[str, str]
-
-
-@dataclass(frozen=True)
 class WorkflowResult:
     """A whole run."""
 
@@ -91,7 +82,6 @@ class WorkflowResult:
     concurrency: Value
     jobs: tuple[JobResult, ...]
     artifacts: tuple[Artifact, ...]
-    recorded: tuple[Recorded, ...]
 
     def of(self, job_id: str) -> tuple[JobResult, ...]:
         """Return the jobs of one id: one, or one a combination of its matrix."""

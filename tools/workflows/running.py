@@ -37,7 +37,7 @@ def run_workflow(
 
     `inputs` are those of workflow_dispatch; `variables` the repository's; `repository` is what a checkout brings: a
     git repository (bare, if jobs push) or a plain folder. Under `artifacts_folder` each run has a folder by its
-    number, with artifacts, logs and the jobs' folders; caches and earlier runs' artifacts are found there.
+    number, with artifacts, logs and the jobs' folders; earlier runs' artifacts are found there.
     `payload` is added to `github.event`. Filters of events (branches, paths) are not applied. A wrong file, input or
     construct raises WorkflowError with file and line.
     """
@@ -64,9 +64,7 @@ def run_workflow(
     jobs = run_jobs(run)
     conclusion = aggregate([job.result for job in jobs])
     write_record(run, event, conclusion)
-    return WorkflowResult(
-        run_id, workflow.name, conclusion, concurrency, tuple(jobs), tuple(run.artifacts.values()), tuple(run.recorded)
-    )
+    return WorkflowResult(run_id, workflow.name, conclusion, concurrency, tuple(jobs), tuple(run.artifacts.values()))
 
 
 def check_actions(workflow: Workflow) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tools.workflows.expressions import Scope, Value
 from tools.workflows.matrix import Combination
 from tools.workflows.model import Job, Workflow
-from tools.workflows.records import Artifact, Machine, Recorded, Result, StepResult
+from tools.workflows.records import Artifact, Machine, Result, StepResult
 from tools.workflows.templates import environment_value
 
 TOKEN = "token-of-a-local-run"  # noqa: S105  opens nothing: it stands where GitHub puts the job's token
@@ -29,7 +29,6 @@ class Run:
     machine: Machine
     prefix: str = ""
     artifacts: dict[str, Artifact] = field(default_factory=dict)
-    recorded: list[Recorded] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -68,7 +67,6 @@ class JobRun:
     env: dict[str, str] = field(default_factory=dict)
     path: list[str] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
-    after: list["AfterJob"] = field(default_factory=list)
     summary: str = ""
     commands: list[str] = field(default_factory=list)
     cancelled: bool = False
@@ -130,15 +128,6 @@ class JobRun:
         environment = "self-hosted" if "self-hosted" in self.labels else "github-hosted"
         names = {"os": "Linux", "arch": "X64", "name": "local", "environment": environment}
         return {**names, "temp": str(self.temp), "tool_cache": str(self.run.store / "tools"), "debug": ""}
-
-
-@dataclass(frozen=True)
-class AfterJob:
-    """What an action does at the end of a job that went well: keep `folders` in a cache at `target`, under `key`."""
-
-    target: Path
-    folders: tuple[Path, ...]
-    key: str
 
 
 def statuses(status: Result) -> dict[str, bool]:

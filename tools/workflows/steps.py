@@ -1,6 +1,7 @@
 """Runs the steps of a job or of a composite action."""
 
 from pathlib import Path
+from shutil import which
 
 from tools.workflows.actions import run_action
 from tools.workflows.command_files import CommandFiles, runner_commands
@@ -85,7 +86,7 @@ def run_command(state: JobRun, step: Step, scope: Scope, env: dict[str, str], ou
     start = state.log.stat().st_size
     limit = min(minutes(step.timeout_minutes, scope, 360.0) * 60, state.seconds_left())
     code, group = run_limited(
-        [*(SHELLS[shell] if shell else ("bash", "-e")), str(script)],
+        [*shell_words(shell, variables["PATH"]), str(script)],
         variables,
         working_folder(state, step, scope),
         state.log,
@@ -95,6 +96,14 @@ def run_command(state: JobRun, step: Step, scope: Scope, env: dict[str, str], ou
     state.commands.extend(runner_commands(state.log.read_bytes()[start:].decode("utf-8", "replace")))
     take(state, files, outputs)
     return outcome_of(state, code)
+
+
+def shell_words(shell: str | None, path: str) -> tuple[str, ...]:
+    """Return the words in front of the script; the shell has to be on the machine."""
+    words = SHELLS[shell] if shell else ("bash", "-e")
+    if which(words[0], path=path) is None:
+        raise ActionFailure(f"shell: no {words[0]} on PATH")
+    return words
 
 
 def working_folder(state: JobRun, step: Step, scope: Scope) -> Path:

@@ -22,7 +22,6 @@ TYPES: dict[str, InputType] = {
     "boolean": "boolean",
     "number": "number",
     "choice": "choice",
-    "environment": "environment",
 }
 
 

@@ -12,6 +12,7 @@ from pruning.methods import METHODS
 from tools.single_model.order import Order, read_model, read_order, read_text
 from tools.single_model.work import evaluate_words, prune_words
 from tools.workflows import Machine, run_workflow
+from tools.workflows.actions.artifacts import FORBIDDEN
 
 WORKFLOW = ROOT / ".github/workflows/single_model.yml"
 
@@ -48,6 +49,11 @@ def test_a_text_is_on_the_hub(text: str) -> None:
 def test_methods_and_ratios(method: str, ratio: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         read_order("reference/llama", method, ratio, "", "")
+
+
+def test_an_artifact_can_have_the_name_of_every_order() -> None:
+    for method in METHODS.names():
+        assert FORBIDDEN.search(Order("a/b", method, 0.5, "", "").name) is None, method
 
 
 def test_values_never_stand_where_options_could() -> None:

@@ -49,9 +49,9 @@ def calls(project: Path) -> list[str]:
 
 def test_an_array_over_the_plan(project: Path) -> None:
     for task in ("0", "1"):
-        done = call(project, "prune.sh", "--device", "cuda", SLURM_ARRAY_TASK_ID=task)
+        done = call(project, "prune.sh", "--seeds", "2", SLURM_ARRAY_TASK_ID=task)
         assert done.returncode == 0, done.stderr
-    command = "run_pipeline.py --prune --store model_architecture/parts/{}.duckdb --device cuda"
+    command = "run_pipeline.py --prune --store model_architecture/parts/{}.duckdb --seeds 2"
     assert calls(project) == [
         f"{command.format(0)} | only={KEYS[0]},{KEYS[1]} minutes=340",
         f"{command.format(1)} | only={KEYS[2]} minutes=340",

@@ -151,6 +151,7 @@ TABLE = [
     ("join(github)", ""),
     ("toJSON('a\"b')", '"a\\"b"'),
     ("toJSON(fromJSON('[]'))", "[]"),
+    ("toJSON(fromJSON('{\"é\": \"é\"}'))", '{\n  "é": "é"\n}'),
     ("toJSON(fromJSON('{\"a\": {}, \"c\": [1, null]}'))", '{\n  "a": {},\n  "c": [\n    1,\n    null\n  ]\n}'),
     ("fromJSON('true')", True),
     ("fromJSON('{\"A\": 3}').a", 3.0),

@@ -48,6 +48,8 @@ WRONG = [
     ("on: push\njobs:\n  a:\n    needs: b\n    runs-on: y\n    steps: [run: x]\n", 3, "unknown job 'b'"),
     ("on: push\njobs:\n  a:\n    needs: a\n    runs-on: y\n    steps: [run: x]\n", 3, "circle"),
     ("on: push\njobs:\n  a:\n    container: x\n    runs-on: y\n    steps: [run: x]\n", 4, "container"),
+    ("on: push\njobs:\n  a:\n    environment: x\n    runs-on: y\n    steps: [run: x]\n", 4, "environment"),
+    ("on:\n  workflow_dispatch:\n    inputs:\n      x: {type: environment}\njobs: {}\n", 4, "environment"),
     ("on: push\njobs:\n  a:\n    steps: [run: x]\n", 3, "runs-on"),
     ("on: push\nenv:\n  X: ${{ env.Y }}\njobs: {}\n", 3, "unknown context 'env'"),
     (HEAD + "      - run: ${{ inputs.x }}\n", 6, "unknown inputs.x"),

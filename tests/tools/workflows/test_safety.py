@@ -121,6 +121,14 @@ def test_a_checkout_keeps_no_credentials(surveyed):
     assert kept == []
 
 
+def test_downloads_never_overwrite_one_another(workflow):
+    """The one artifact that a pattern finds lies in `path` itself, where that of another pattern would, too."""
+    for job in workflow.jobs.values():
+        downloads = [step for step in job.steps if (step.uses or "").startswith("actions/download-artifact@")]
+        paths = [str(step.given["path"].parts) for step in downloads]
+        assert len(set(paths)) == len(paths), job.id
+
+
 def test_make_check_lints_the_workflows():
     lines = (ROOT / "Makefile").read_text()
     assert re.search(r"^check:.* workflows\b", lines, re.MULTILINE)

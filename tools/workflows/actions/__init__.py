@@ -1,27 +1,14 @@
-"""Local stand-ins of the actions that this project's workflows may use."""
+"""Local stand-ins of the actions that this project's workflows use."""
 
 from tools.workflows.actions.artifacts import DOWNLOAD, UPLOAD
-from tools.workflows.actions.cache import CACHE, RESTORE, SAVE
 from tools.workflows.actions.call import Action, ActionCall
 from tools.workflows.actions.checkout import CHECKOUT
-from tools.workflows.actions.pull_request import PULL_REQUEST
-from tools.workflows.actions.recorded import RECORDED
 from tools.workflows.actions.setup_python import SETUP_PYTHON
 from tools.workflows.errors import refuse
 from tools.workflows.model import Step
 from tools.workflows.state import JobRun
 
-ACTIONS: tuple[Action, ...] = (
-    CHECKOUT,
-    SETUP_PYTHON,
-    CACHE,
-    RESTORE,
-    SAVE,
-    UPLOAD,
-    DOWNLOAD,
-    PULL_REQUEST,
-    *RECORDED,
-)
+ACTIONS: tuple[Action, ...] = (CHECKOUT, SETUP_PYTHON, UPLOAD, DOWNLOAD)
 
 
 def known_action(step: Step) -> Action:
@@ -32,7 +19,7 @@ def known_action(step: Step) -> Action:
         names = ", ".join(action.name for action in ACTIONS)
         raise refuse(step.place, f"uses: no stand-in for {step.uses!r}, expected one of {names}, with @VERSION")
     if version in found[0].refused:
-        raise refuse(step.place, f"uses: GitHub refuses {step.uses}")
+        raise refuse(step.place, f"uses: no stand-in for {step.uses!r}: GitHub refuses it, or it behaves otherwise")
     unknown = sorted(set(step.given) - set(found[0].inputs))
     if unknown:
         raise refuse(step.place, f"{name}: unknown inputs {', '.join(unknown)}, expected {', '.join(found[0].inputs)}")

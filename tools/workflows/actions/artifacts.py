@@ -1,4 +1,4 @@
-"""actions/upload-artifact and actions/download-artifact from version 4 on: folders of a run, each written once.
+"""actions/upload-artifact from version 4, actions/download-artifact from 5: folders of a run, each written once.
 
 Source: the README of both actions and `search.ts`, `download-artifact.ts` of their repositories.
 """
@@ -17,6 +17,7 @@ from tools.workflows.state import TOKEN
 FORBIDDEN = re.compile(r'["<>|*?\r\n\\/:]')
 MAGIC = re.compile(r"[*?\[]")
 OLD = frozenset({"v1", "v2", "v3"})
+NESTING = OLD | {"v4"}  # it puts the one artifact that a pattern finds into a folder of its own
 
 
 def upload(call: ActionCall) -> dict[str, str]:
@@ -96,19 +97,19 @@ def search_path(pattern: Path) -> Path:
 
 
 def download(call: ActionCall) -> dict[str, str]:
-    """Bring one artifact into `path`, or all that fit a pattern, each into its folder unless merged."""
+    """Bring one artifact into `path`, or all that fit a pattern, each into its folder unless merged.
+
+    One artifact is not put into a folder of its own, whether a name or a pattern finds it.
+    """
     available = artifacts_of(call)
     target = call.path(call.inputs["path"])
-    name = call.inputs["name"]
-    if name:
-        if name not in available:
-            raise ActionFailure(f"{call.name}: artifact {name!r} not found, only {sorted(available)}")
-        copy_into(available[name], target)
-    else:
-        merge = call.flag("merge-multiple")
-        for found in sorted(available):
-            if fnmatchcase(found, call.inputs["pattern"] or "*"):
-                copy_into(available[found], target if merge else target / found)
+    name, pattern = call.inputs["name"], call.inputs["pattern"] or "*"
+    if name and name not in available:
+        raise ActionFailure(f"{call.name}: artifact {name!r} not found, only {sorted(available)}")
+    wanted = [name] if name else sorted(found for found in available if fnmatchcase(found, pattern))
+    flat = call.flag("merge-multiple") or len(wanted) == 1
+    for found in wanted:
+        copy_into(available[found], target if flat else target / found)
     return {"download-path": str(target)}
 
 
@@ -158,5 +159,5 @@ DOWNLOAD = Action(
         "repository": "",
     },
     download,
-    OLD,
+    NESTING,
 )

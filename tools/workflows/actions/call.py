@@ -44,7 +44,7 @@ class ActionCall:
 
 @dataclass(frozen=True)
 class Action:
-    """A stand-in: its name, its inputs with their defaults, what it does, and versions that GitHub refuses."""
+    """A stand-in: its name, its inputs with their defaults, what it does, and versions that it is none of."""
 
     name: str
     inputs: dict[str, str]

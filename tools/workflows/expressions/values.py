@@ -160,7 +160,7 @@ def to_json(value: Value, indent: str = "") -> str:
     """Write JSON with two spaces a level, as `toJSON` does."""
     deeper = indent + "  "
     if isinstance(value, dict):
-        inner = [f"{json.dumps(key)}: {to_json(item, deeper)}" for key, item in value.items()]
+        inner = [f"{to_json(key)}: {to_json(item, deeper)}" for key, item in value.items()]
         return enclosed("{}", inner, indent)
     if isinstance(value, list):
         return enclosed("[]", [to_json(item, deeper) for item in value], indent)
