@@ -113,7 +113,7 @@ def _is_proposed(remote: Remote, folder: Path) -> bool:
 
 
 def open_request() -> int | None:
-    """Return the number of the report's open pull request; one of a fork, whatever its branch is called, is not ours."""
+    """Return the number of the report's open pull request; one of a fork is not ours, whatever its branch is called."""
     words = ("gh", "pr", "list", f"--head={BRANCH}", "--state=open")
     ours = [each for each in listed(*words, fields="number,isCrossRepository") if not each["isCrossRepository"]]
     return int(ours[0]["number"]) if ours else None

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pipeline.errors import StageError, StoreError, UsageError
+from pipeline.errors import StoreError, UsageError
 from pipeline.progress import Progress
 from store import Store
 from tools.ci.programs import ask, failure, listed

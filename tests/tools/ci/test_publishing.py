@@ -142,7 +142,7 @@ def test_a_run_that_is_run_again_does_not_replace_a_later_report(to, step, remot
 
 def test_a_request_that_could_not_be_opened_is_opened_by_the_next_try(step, remote, monkeypatch) -> None:
     (step.runs / "requests_forbidden").touch()
-    with pytest.raises(StageError, match="gh pr create.*not permitted to create"):
+    with pytest.raises(StageError, match=r"gh pr create.*not permitted to create"):
         publish(incoming(step, README="new"), FOLDER, remote, "pull-request")
     (step.runs / "requests_forbidden").unlink()
     checkout(step, step.folder / "bare", monkeypatch)
