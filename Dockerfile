@@ -1,12 +1,11 @@
-# The pipeline on any machine; torch from the index brings CUDA, so `docker run --gpus all` computes on a GPU:
-# docs/OPERATIONS.md, "Docker".
+# The pipeline on any machine: docs/OPERATIONS.md, "Docker".
 FROM python:3.11-slim-bookworm
 WORKDIR /arborist
 COPY requirements.lock ./
 RUN pip install --no-cache-dir --requirement requirements.lock \
     && useradd --create-home --uid 1000 arborist \
-    && mkdir model_architecture \
-    && chown 1000:1000 . model_architecture
+    && mkdir --parents model_architecture /home/arborist/.cache \
+    && chown 1000:1000 . model_architecture /home/arborist/.cache
 COPY --chown=1000:1000 . .
 USER 1000
 ENTRYPOINT ["python", "run_pipeline.py"]
