@@ -4,8 +4,8 @@ WORKDIR /arborist
 COPY requirements.lock ./
 RUN pip install --no-cache-dir --requirement requirements.lock \
     && useradd --create-home --uid 1000 arborist \
-    && mkdir model_architecture \
-    && chown 1000:1000 . model_architecture
+    && mkdir --parents model_architecture /home/arborist/.cache \
+    && chown 1000:1000 . model_architecture /home/arborist/.cache
 COPY --chown=1000:1000 . .
 USER 1000
 ENTRYPOINT ["python", "run_pipeline.py"]

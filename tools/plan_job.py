@@ -23,6 +23,8 @@ def main(arguments: list[str]) -> None:
     asked.add_argument("--job", type=int, metavar="N", help="the keys of job N, from 0")
     given = parser.parse_args(arguments)
     jobs = jobs_of(given.plan)
+    if not jobs:
+        sys.exit(f"{given.plan} holds no job: nothing is left to prune")
     number = len(jobs) - 1 if given.last else given.job
     if not 0 <= number < len(jobs):
         sys.exit(f"expected a job from 0 to {len(jobs) - 1}: {given.plan} holds {len(jobs)}")

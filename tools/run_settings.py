@@ -18,7 +18,6 @@ what its form says and then the variables; what neither names has the default of
 set; a comma alone is an empty list (`ARBORIST_ANALYSES` = `,`: no analyses). The plan checks all of them before
 anything starts. This table is written by `python -m tools.run_settings`."""
 _EXPRESSION = re.compile(r"\$\{\{ (?:inputs\.(\w+))?(?: \|\| )?(?:vars\.(\w+))?(?: \|\| '([^']*)')? \}\}")
-_LIMITS = {"EXTRACT_MINUTES": "extract", "PRUNE_MINUTES": "prune or measure redundancy"}
 
 
 @dataclass(frozen=True)
@@ -45,9 +44,6 @@ def run_settings(workflow: Path = WORKFLOW) -> list[RunSetting]:
 
 def _setting(given: str, variable: str, default: str | None, name: str) -> RunSetting:
     field = name.removeprefix(ENVIRONMENT_PREFIX).lower()
-    limited = _LIMITS.get(variable.removeprefix(ENVIRONMENT_PREFIX))
-    if limited:
-        return RunSetting(given, variable, default or "", f"minutes after which jobs that {limited} begin nothing new")
     fields = Request.model_fields if field in Request.model_fields else Settings.model_fields
     usual = Request.model_fields[field].default if field in Request.model_fields else default_values()[field]
     return RunSetting(given, variable, default or _shown(usual), fields[field].description or "")

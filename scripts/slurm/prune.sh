@@ -4,7 +4,6 @@
 # A task that fails or is stopped leaves the others alone; submitted again it goes on.
 #SBATCH --job-name=arborist-prune
 #SBATCH --time=06:00:00
-#SBATCH --gres=gpu:1
 #SBATCH --cpus-per-task=4
 #SBATCH --mem=32G
 set -euo pipefail

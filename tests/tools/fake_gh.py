@@ -1,4 +1,4 @@
-"""A `gh` for tests: issues in a JSON file, every call written down."""
+"""A `gh` for tests: issues, runs and pull requests in JSON files, every call written down."""
 
 import os
 import sys
@@ -16,6 +16,10 @@ options = dict(zip(words[2::1], words[3::1]))
 if words[:2] == ["issue", "list"]:
     found = [i for i in issues if i["state"] == "open" and options.get("--app") in (None, i["app"])]
     print(json.dumps([{name: i[name] for name in options["--json"].split(",")} for i in found]))
+elif words[1] == "list":
+    listing = folder / {"run": "runs.json", "pr": "requests.json"}[words[0]]
+    found = json.loads(listing.read_text()) if listing.exists() else []
+    print(json.dumps([{name: each[name] for name in options["--json"].split(",")} for each in found]))
 elif words[:2] == ["issue", "create"]:
     number = len(issues) + 1
     issues.append({"number": number, "title": options["--title"], "body": options["--body"], "state": "open",
@@ -31,7 +35,8 @@ state.write_text(json.dumps(issues))
 
 
 def make_gh(folder: Path) -> Path:
-    """Put the program into a folder; issues.json and calls.jsonl appear beside it."""
+    """Put the program into a folder; issues.json and calls.jsonl appear beside it, runs.json and
+    requests.json are what is listed."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / "gh"
     program.write_text(f"#!{os.path.realpath(sys.executable)}\n{PROGRAM}")

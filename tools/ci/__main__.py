@@ -65,6 +65,8 @@ def plan(settings: Settings, progress: Progress) -> None:
     write_output("runner", runner(request))
     write_output("publish", request.publish)
     write_output("analyses", "true" if settings.analyses else "false")
+    write_output("extract_minutes", f"{request.extract_minutes:g}")
+    write_output("prune_minutes", f"{request.prune_minutes:g}")
     with Store.open(settings.store, create=False) as store:
         plans: list[StagePlan] = [modules[name].plan(store, settings) for name in request.planned_stages]
     for each in plans:

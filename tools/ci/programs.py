@@ -1,8 +1,10 @@
 """The programs that every runner of GitHub has: gh and git."""
 
+import json
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.errors import StageError
 from pipeline.text import printable
@@ -34,6 +36,16 @@ def told(*arguments: str) -> str:
     if answer.code != 0:
         raise failure(arguments, answer)
     return answer.output.strip()
+
+
+def listed(*arguments: str, fields: str) -> list[dict[str, Any]]:
+    """Run a list command of gh and return its objects with these fields, comma-separated. Raises `StageError`."""
+    answer = told(*arguments, "--json", fields)
+    try:
+        return [{field: each[field] for field in fields.split(",")} for each in json.loads(answer)]
+    except (ValueError, KeyError, TypeError) as error:
+        command = " ".join(arguments[:3])
+        raise StageError(f"{command}: expected JSON with {fields}, got {printable(answer, 200)!r}") from error
 
 
 def failure(arguments: Sequence[str], answer: Answer) -> StageError:

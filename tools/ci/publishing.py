@@ -1,7 +1,8 @@
 """The report on its way into the repository: a pull request or a commit, and nothing when no byte of it changed.
 
-The branch of the pull request belongs to this command: it is written anew from the default branch each time, so that
-it never conflicts, and one request stays open instead of one a week.
+A run takes hours, so both begin at the tip that the base has now and not at the commit that the run was started for.
+The branch of the pull request belongs to this command: it is written anew each time, so that it never conflicts, and
+one request stays open instead of one a week.
 """
 
 import json
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import StageError, UsageError
-from tools.ci.programs import told
+from tools.ci.programs import ask, failure, listed, told
 
 BRANCH = "arborist/report"
 MANIFEST = "manifest.json"  # names the runs behind the report; it alone is no news
@@ -40,22 +41,54 @@ class Published:
 
 
 def publish(incoming: Path, folder: Path, remote: Remote, to: Destination) -> Published:
-    """Replace `folder` of the checkout here by the one below `incoming` and push it.
+    """Replace `folder` of the base by the one below `incoming` and push it, again where the base moved meanwhile.
 
-    Raises `StageError`, and `UsageError` when no report came in.
+    Raises `StageError`, also when the base holds the report of a later run, and `UsageError` when no report came in.
     """
     lay_over(incoming / folder.name, folder)
+    branch, options = (remote.base, ()) if to == "commit" else (BRANCH, ("--force",))
+    while True:
+        tip = _tip(remote)
+        changed = _stage(folder, tip)
+        if not changed or (to == "pull-request" and _is_proposed(remote, folder)):
+            return Published("", 0)
+        told("git", *AUTHOR, "commit", "--quiet", "--message", f"{TITLE}: {len(changed)} files changed")
+        push = ("git", *HELPER, "push", "--quiet", *options, remote.url, f"HEAD:refs/heads/{branch}")
+        answer = ask(push)
+        if answer.code == 0:
+            break
+        if _tip(remote) == tip:
+            raise failure(push, answer)
+    if to == "pull-request":
+        _propose(remote, incoming / "summary.md")
+    return Published(branch, len(changed))
+
+
+def _tip(remote: Remote) -> str:
+    """Fetch the newest commit of the base and return its name."""
+    told("git", *HELPER, "fetch", "--quiet", "--depth=1", remote.url, f"refs/heads/{remote.base}")
+    return told("git", "rev-parse", "FETCH_HEAD")
+
+
+def _stage(folder: Path, tip: str) -> list[str]:
+    """Make the index the tip's with the report laid over it and return the changed files that count.
+
+    The files of the checkout stay what they are: this program runs from them.
+    """
+    told("git", "reset", "--quiet", tip)
+    there = ask(("git", "show", f"{tip}:./{folder.as_posix()}/{MANIFEST}")).output
+    if newest_run(there) > newest_run((folder / MANIFEST).read_text(encoding="utf-8")):
+        raise StageError("the report there is of a later run than this one, which was run again: nothing is published")
     told("git", "add", "--all", "--", str(folder))
-    changed = news(told("git", "diff", "--cached", "--name-only"))
-    if not changed or (to == "pull-request" and _is_proposed(remote, folder)):
-        return Published("", 0)
-    told("git", *AUTHOR, "commit", "--quiet", "--message", f"{TITLE}: {len(changed)} files changed")
-    if to == "commit":
-        _push(remote, remote.base)
-        return Published(remote.base, len(changed))
-    _push(remote, BRANCH, "--force")
-    _propose(remote, incoming / "summary.md")
-    return Published(BRANCH, len(changed))
+    return news(told("git", "diff", "--cached", "--name-only"))
+
+
+def newest_run(manifest: str) -> str:
+    """Return the newest run behind a report: ids begin with the time. "" where the text names none."""
+    try:
+        return max(str(run["run_id"]) for run in json.loads(manifest)["origin"]["runs"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def lay_over(source: Path, target: Path) -> None:
@@ -72,26 +105,25 @@ def news(names: str) -> list[str]:
 
 
 def _is_proposed(remote: Remote, folder: Path) -> bool:
-    """Say whether the branch of the pull request holds this report already."""
-    if not told("git", *HELPER, "ls-remote", remote.url, f"refs/heads/{BRANCH}"):
+    """Say whether an open pull request holds this report already; a branch alone proposes nothing."""
+    if open_request() is None or not told("git", *HELPER, "ls-remote", remote.url, f"refs/heads/{BRANCH}"):
         return False
     told("git", *HELPER, "fetch", "--quiet", "--depth=1", remote.url, f"refs/heads/{BRANCH}")
     return not news(told("git", "diff", "--cached", "--name-only", "FETCH_HEAD", "--", str(folder)))
 
 
-def _push(remote: Remote, branch: str, *options: str) -> None:
-    told("git", *HELPER, "push", "--quiet", *options, remote.url, f"HEAD:refs/heads/{branch}")
+def open_request() -> int | None:
+    """Return the number of the report's open pull request; one of a fork is not ours, whatever its branch is called."""
+    words = ("gh", "pr", "list", f"--head={BRANCH}", "--state=open")
+    ours = [each for each in listed(*words, fields="number,isCrossRepository") if not each["isCrossRepository"]]
+    return int(ours[0]["number"]) if ours else None
 
 
 def _propose(remote: Remote, body: Path) -> None:
     """Open the pull request, or tell the open one what is new."""
-    listed = told("gh", "pr", "list", f"--head={BRANCH}", "--state=open", "--json=number")
-    try:
-        numbers = [int(request["number"]) for request in json.loads(listed)]
-    except (ValueError, KeyError, TypeError) as error:
-        raise StageError(f"gh pr list: expected JSON with number, got {listed[:200]!r}") from error
+    number = open_request()
     text = ("--title", TITLE, "--body-file", str(body))
-    if numbers:
-        told("gh", "pr", "edit", str(numbers[0]), *text)
-    else:
+    if number is None:
         told("gh", "pr", "create", f"--base={remote.base}", f"--head={BRANCH}", *text)
+    else:
+        told("gh", "pr", "edit", str(number), *text)

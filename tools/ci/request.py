@@ -10,6 +10,9 @@ from pipeline.settings import ENVIRONMENT_PREFIX
 from pipeline.stages import StageName
 from pruning.experiments.shards import MOST_SHARDS
 
+# Jobs of pipeline.yml end after 345 minutes: what is left is for what comes before the work, the experiment that is
+# under way then, and the upload.
+LONGEST_MINUTES = 320
 STAGES: tuple[StageName, ...] = ("extract", "process", "prune", "analyze")
 
 
@@ -26,6 +29,18 @@ class Request(BaseSettings):
     prune_jobs: int = Field(8, ge=1, le=MOST_SHARDS, description="most jobs that prune side by side")
     publish: Literal["pull-request", "commit", "none"] = Field(
         "pull-request", description="where a changed report goes: pull-request|commit|none"
+    )
+    extract_minutes: float = Field(
+        300,
+        gt=0,
+        le=LONGEST_MINUTES,
+        description=f"minutes after which jobs that extract begin nothing new, at most {LONGEST_MINUTES}",
+    )
+    prune_minutes: float = Field(
+        300,
+        gt=0,
+        le=LONGEST_MINUTES,
+        description=f"minutes after which jobs that prune or measure begin nothing new, at most {LONGEST_MINUTES}",
     )
 
     @property

@@ -40,7 +40,10 @@ class Unfinished:
 
 
 def summary(store: Store, results: str, matrix_file: Path, report: Path) -> str:
-    """Return the whole summary; `results` are words such as `extract=success`, one a job."""
+    """Return the whole summary; `results` are words such as `extract=success`, one a job.
+
+    The report is quoted after `report=success`: otherwise the folder holds the one that the checkout brought.
+    """
     jobs = [tuple(word.split("=", 1)) for word in results.split()]
     if any(len(pair) != 2 for pair in jobs):
         raise UsageError(f"--results: expected words such as extract=success, got {results[:200]!r}")
@@ -51,7 +54,7 @@ def summary(store: Store, results: str, matrix_file: Path, report: Path) -> str:
         *_unfinished_part(unfinished(store, matrix_file)),
         "## Numbers",
         table(("What", "How many"), [(what, f"{store.rows(sql)[0][0]:,}") for what, sql in _NUMBERS]),
-        *_best_part(report / "exports" / "leaderboard.csv"),
+        *(_best_part(report / "exports" / "leaderboard.csv") if ("report", "success") in jobs else []),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline.errors import ArboristError, StageError, UsageError
 from pipeline.progress import PlainProgress, Progress
+from tools.watch.confirmed import confirmed_at
 from tools.watch.decision import Thresholds, findings
 from tools.watch.issue import keep_issue
 from tools.watch.published import read_published
@@ -24,7 +25,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     """Return the arguments; an empty variable is not set."""
     parser = argparse.ArgumentParser(prog="python -m tools.watch", description=__doc__)
     parser.add_argument("--report", type=Path, default=Path("analysis_result"), help="folder of the report")
-    parser.add_argument("--issue", action="store_true", help="open, update or close an issue through gh")
+    parser.add_argument("--issue", action="store_true", help="ask gh for good runs, and open, update or close an issue")
     days, jump = (os.environ.get(f"ARBORIST_WATCH_{name}") for name in ("DAYS", "JUMP"))
     parser.add_argument("--days", default=days or DAYS, help="older is old, days (ARBORIST_WATCH_DAYS; 9)")
     parser.add_argument(
@@ -49,7 +50,8 @@ def watch(arguments: argparse.Namespace, progress: Progress) -> None:
     thresholds = Thresholds(number("--days", arguments.days, 3650), number("--jump", arguments.jump, 1))
     if not arguments.report.is_dir():
         raise UsageError(f"--report: expected the folder of a report, got {str(arguments.report)!r}")
-    found = findings(read_published(arguments.report, EARLIER_VERSIONS), thresholds, datetime.now(UTC))
+    report = read_published(arguments.report, EARLIER_VERSIONS)
+    found = findings(report, thresholds, datetime.now(UTC), confirmed_at() if arguments.issue else None)
     progress.result("\n".join(found or ["all is well"]))
     if arguments.issue:
         progress.note(f"issue: {keep_issue(found)}")

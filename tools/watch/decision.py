@@ -18,17 +18,24 @@ class Thresholds:
     jump: float
 
 
-def findings(report: Published, thresholds: Thresholds, now: datetime) -> list[str]:
-    """Return what is wrong as sentences that stay the same from one day to the next; empty = all is well."""
-    return [*_age(report.newest_run, thresholds.days, now), *_jumps(report, thresholds.jump)]
+def findings(report: Published, thresholds: Thresholds, now: datetime, confirmed: datetime | None) -> list[str]:
+    """Return what is wrong as sentences that stay the same from one day to the next; empty = all is well.
+
+    A week that finds nothing new publishes nothing: `confirmed` is when a run last found the report to be right.
+    """
+    return [*_age(report.newest_run, confirmed, thresholds.days, now), *_jumps(report, thresholds.jump)]
 
 
-def _age(newest_run: datetime | None, days: float, now: datetime) -> Iterator[str]:
+def _age(newest_run: datetime | None, confirmed: datetime | None, days: float, now: datetime) -> Iterator[str]:
     if newest_run is None:
         yield "The published report names no run that it was made from."
-    elif now - newest_run > timedelta(days=days):
-        started = f"{newest_run:%Y-%m-%d %H:%M} UTC"
-        yield f"The newest run behind the published report started {started}, more than {days:g} days ago."
+        return
+    newest = max(newest_run, confirmed or newest_run)
+    if now - newest > timedelta(days=days):
+        yield (
+            f"The newest run that made the published report, or found nothing to change in it, started "
+            f"{newest:%Y-%m-%d %H:%M} UTC, more than {days:g} days ago."
+        )
 
 
 def _jumps(report: Published, jump: float) -> Iterator[str]:

@@ -1,10 +1,9 @@
 """The one issue that the watch keeps: opened, brought up to date, closed."""
 
-import json
 from collections.abc import Sequence
 from typing import Literal
 
-from tools.ci.programs import told
+from tools.ci.programs import listed, told
 
 TITLE = "The published report needs a look"
 WHAT_TO_DO = (
@@ -37,9 +36,8 @@ def keep_issue(findings: Sequence[str]) -> Change:
 
 def open_issue() -> tuple[str, str]:
     """Return number and text of the open issue, "" and "" for none; one that a person wrote is none of ours."""
-    words = ("--state", "open", "--app", "github-actions", "--limit", "200", "--json", "number,title,body")
-    issues = json.loads(told("gh", "issue", "list", *words))
-    ours = [issue for issue in issues if issue["title"] == TITLE]
+    words = ("gh", "issue", "list", "--state", "open", "--app", "github-actions", "--limit", "200")
+    ours = [issue for issue in listed(*words, fields="number,title,body") if issue["title"] == TITLE]
     return (str(int(ours[0]["number"])), str(ours[0]["body"])) if ours else ("", "")
 
 

@@ -1,6 +1,7 @@
 """The GitHub command line as the workflows call it, over the folders that `tools.workflows` leaves.
 
-FAKE_GITHUB names the folder of the runs. Pull requests are lines of pull_requests.json in it.
+FAKE_GITHUB names the folder of the runs. Pull requests are lines of pull_requests.json in it; while the file
+requests_forbidden is there, the repository does not allow GitHub Actions to create them.
 """
 
 import json
@@ -9,6 +10,7 @@ import shutil
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
+from typing import Any
 
 RUNS = Path(os.environ["FAKE_GITHUB"])
 REQUESTS = RUNS / "pull_requests.json"
@@ -19,7 +21,20 @@ def main(arguments: list[str]) -> str:
     if not os.environ.get("GH_TOKEN") or not os.environ.get("GH_REPO"):
         sys.exit("gh: To use GitHub CLI in a GitHub Actions workflow, set the GH_TOKEN environment variable.")
     parser = ArgumentParser()
-    for option in ("workflow", "branch", "json", "limit", "status", "name", "dir", "head", "state", "base", "title"):
+    for option in (
+        "workflow",
+        "branch",
+        "event",
+        "json",
+        "limit",
+        "status",
+        "name",
+        "dir",
+        "head",
+        "state",
+        "base",
+        "title",
+    ):
         parser.add_argument(f"--{option}")
     parser.add_argument("--body-file", type=Path)
     parser.add_argument("number", nargs="?")
@@ -27,9 +42,10 @@ def main(arguments: list[str]) -> str:
 
 
 def run_list(given) -> str:
-    """The finished runs, newest first."""
+    """The finished runs of an event, newest first."""
     records = [json.loads(path.read_text()) for path in RUNS.glob("*/run.json")]
-    mine = sorted((record["run_id"] for record in records if record["workflow"] == given.workflow), reverse=True)
+    wanted = (given.workflow, given.event)
+    mine = sorted((each["run_id"] for each in records if (each["workflow"], each["event"]) == wanted), reverse=True)
     assert (given.json, given.status, given.branch) == ("databaseId", "completed", "main")
     return json.dumps([{"databaseId": run_id} for run_id in mine[: int(given.limit)]])
 
@@ -43,23 +59,28 @@ def run_download(given) -> str:
     return ""
 
 
-def requests() -> list[dict[str, str]]:
+def requests() -> list[dict[str, Any]]:
     """All pull requests; their state is `open` or `merged`."""
     return json.loads(REQUESTS.read_text()) if REQUESTS.exists() else []
 
 
 def pr_list(given) -> str:
-    """The numbers of open requests of a branch."""
+    """Open requests of a branch: the number, and whether the branch is a fork's."""
+    assert given.json == "number,isCrossRepository"
     found = [
-        number
+        {"number": number, "isCrossRepository": each.get("fork", False)}
         for number, each in enumerate(requests(), 1)
         if (each["head"], each["state"]) == (given.head, given.state)
     ]
-    return json.dumps([{"number": number} for number in found])
+    return json.dumps(found)
 
 
 def pr_create(given) -> str:
     """Open a request."""
+    if (RUNS / "requests_forbidden").exists():
+        sys.exit(
+            "pull request create failed: GraphQL: GitHub Actions is not permitted to create or approve pull requests"
+        )
     made = {"head": given.head, "base": given.base, "state": "open", "title": given.title}
     REQUESTS.write_text(json.dumps([*requests(), {**made, "body": given.body_file.read_text()}]))
     return ""

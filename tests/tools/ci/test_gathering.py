@@ -71,13 +71,17 @@ def test_the_best_rows_of_the_report(tmp_path: Path) -> None:
     ]
     (folder / "leaderboard.csv").write_text(heads + "\n".join(rows) + "\n")
     with Store.open(None) as store:
-        text = summary(store, "prune=success", tmp_path / "none", tmp_path)
+        text = summary(store, "prune=success report=success", tmp_path / "none", tmp_path)
+        without = [
+            summary(store, f"prune=success {word}", tmp_path / "none", tmp_path) for word in ("", "report=skipped")
+        ]
     assert text.startswith("## All jobs went well\n")
     assert (
         "| y&#124;z | head | h | 0.25 | 1.01 | 1 | 1.02 | 96 |\n| x | weight | w | 0.5 | 1.235 | 1.1 | 1.3 | 96 |"
         in text
     )
     assert "The 2 best of 2 rows" in text
+    assert not any("Least damage" in each for each in without), "the report of an earlier run is no result of this one"
 
 
 def test_cells_are_plain_text(tmp_path: Path) -> None:

@@ -52,6 +52,17 @@ def incoming(step, **files: str) -> Path:
     return folder
 
 
+def push(step, files: dict[str, str]) -> str:
+    """Let somebody else push to main; return the commit."""
+    folder = step.folder / "theirs"
+    git("clone", "--quiet", step.folder / "bare", folder)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    git("-C", folder, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--all", "-m", "theirs")
+    git("-C", folder, "push", "--quiet", "origin", "main")
+    return git("-C", folder, "rev-parse", "HEAD")
+
+
 def branch_files(step, branch: str) -> dict[str, str]:
     names = git("-C", step.folder / "bare", "ls-tree", "-r", "--name-only", branch).splitlines()
     return {name: git("-C", step.folder / "bare", "show", f"{branch}:{name}") for name in names}
@@ -90,14 +101,60 @@ def test_a_commit_goes_to_the_branch_itself(step, remote) -> None:
     assert not (step.runs / "pull_requests.json").exists()
 
 
-def test_a_branch_that_moved_on_is_not_overwritten(step, remote, monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = Path.cwd()
+@pytest.mark.parametrize("to", ["pull-request", "commit"])
+def test_what_others_pushed_meanwhile_stays(to, step, remote) -> None:
+    """A run takes hours: its checkout is behind, and the report of the week before was merged."""
+    push(step, {"code.py": "theirs", "analysis_result/README.md": "merged"})
+    done = publish(incoming(step, README="ours"), FOLDER, remote, to)
+    files = branch_files(step, done.branch)
+    assert (files["code.py"], files["analysis_result/README.md"]) == ("theirs", "ours")
+    parents = git("-C", step.folder / "bare", "log", "--format=%s", done.branch).splitlines()
+    assert parents == ["Report of the newest run: 2 files changed", "theirs", "first"]
+    assert Path("code.py").read_text() == "code"
+
+
+def test_a_push_that_comes_too_late_is_made_again(step, remote) -> None:
+    """The base moves between the fetch and the push, once; a refusal for another reason is told."""
+    hook = step.folder / "bare/hooks/update"
+    moves = f"git update-ref refs/heads/main {push(step, {'code.py': 'theirs'})}"
+    git("-C", step.folder / "bare", "update-ref", "refs/heads/main", "main~1")
+    write(
+        hook.parent, {"update": f"#!/bin/sh\n[ -e {step.folder}/moved ] && exit 0\n: >{step.folder}/moved\n{moves}\n"}
+    )
+    hook.chmod(0o755)
+    assert publish(incoming(step, README="ours"), FOLDER, remote, "commit") == Published("main", 2)
+    assert branch_files(step, "main")["code.py"] == "theirs"
+    hook.write_text("#!/bin/sh\necho protected branch >&2\nexit 1\n")
+    with pytest.raises(StageError, match=r"(?s)git .*protected branch"):
+        publish(incoming(step, README="newer"), FOLDER, remote, "commit")
+
+
+@pytest.mark.parametrize("to", ["pull-request", "commit"])
+def test_a_run_that_is_run_again_does_not_replace_a_later_report(to, step, remote) -> None:
+    older, newer = (json.dumps({"origin": {"runs": [{"run_id": day}]}}) for day in ("20261109T1-b", "20261116T1-a"))
+    push(step, {"analysis_result/README.md": "later", "analysis_result/manifest.json": newer})
+    given = incoming(step, README="older")
+    write(given / FOLDER, {"manifest.json": older})
+    with pytest.raises(StageError, match="of a later run"):
+        publish(given, FOLDER, remote, to)
+    assert branch_files(step, "main")["analysis_result/README.md"] == "later"
+
+
+def test_a_request_that_could_not_be_opened_is_opened_by_the_next_try(step, remote, monkeypatch) -> None:
+    (step.runs / "requests_forbidden").touch()
+    with pytest.raises(StageError, match=r"gh pr create.*not permitted to create"):
+        publish(incoming(step, README="new"), FOLDER, remote, "pull-request")
+    (step.runs / "requests_forbidden").unlink()
     checkout(step, step.folder / "bare", monkeypatch)
-    publish(incoming(step, README="theirs"), FOLDER, remote, "commit")
-    monkeypatch.chdir(mine)
-    with pytest.raises(StageError, match="git"):
-        publish(incoming(step, README="ours"), FOLDER, remote, "commit")
-    assert branch_files(step, "main")["analysis_result/README.md"] == "theirs"
+    assert publish(incoming(step, README="new"), FOLDER, remote, "pull-request") == Published(BRANCH, 2)
+    assert [request["state"] for request in requests(step)] == ["open"]
+
+
+def test_the_request_of_a_fork_with_a_branch_of_the_same_name_is_left_alone(step, remote) -> None:
+    theirs = {"head": BRANCH, "base": "main", "state": "open", "title": "theirs", "body": "theirs", "fork": True}
+    (step.runs / "pull_requests.json").write_text(json.dumps([theirs]))
+    publish(incoming(step, README="new"), FOLDER, remote, "pull-request")
+    assert [request["body"] for request in requests(step)] == ["theirs", "## new"]
 
 
 def test_what_is_no_report_is_refused(step, remote) -> None:

@@ -3,23 +3,47 @@
 import json
 
 import pytest
+import yaml
 
 from pipeline.errors import UsageError
-from pipeline.settings import load_settings
+from pipeline.settings import ROOT, load_settings
 from pruning.experiments.shards import MOST_SHARDS
 from tests.tools.workflows.hostile import hostile_texts
 from tools.ci.command_files import write_output
 from tools.ci.planning import extract_matrix, runner
-from tools.ci.request import Request, read_request
+from tools.ci.request import LONGEST_MINUTES, Request, read_request
 from tools.workflows.command_files import CommandFiles, assignments
 
 
 def test_defaults_and_empty_variables(step, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = Request(stage="all", dry_run=False, gpu_runner=False, prune_jobs=8, publish="pull-request")
+    expected = Request(
+        stage="all",
+        dry_run=False,
+        gpu_runner=False,
+        prune_jobs=8,
+        publish="pull-request",
+        extract_minutes=300,
+        prune_minutes=300,
+    )
     assert read_request() == expected
     for name in Request.model_fields:
         monkeypatch.setenv(f"ARBORIST_{name.upper()}", "")
     assert read_request() == expected
+
+
+@pytest.mark.parametrize("name", ["EXTRACT_MINUTES", "PRUNE_MINUTES"])
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "321", "nan", "inf"])
+def test_minutes_that_a_job_has_not(name: str, text: str, step, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GitHub would end the job: refused by the plan, before anything starts."""
+    monkeypatch.setenv(f"ARBORIST_{name}", text)
+    with pytest.raises(UsageError, match=f"^ARBORIST_{name}: expected minutes .* at most 320; got '{text}'"):
+        read_request()
+
+
+def test_the_longest_work_ends_before_its_job() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text())["jobs"]
+    limits = {jobs[name]["timeout-minutes"] for name in ("extract", "prune", "redundancy")}
+    assert min(limits) - LONGEST_MINUTES >= 20
 
 
 @pytest.mark.parametrize("stage", ["all", "extract", "process", "prune", "analyze"])

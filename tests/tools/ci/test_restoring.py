@@ -11,11 +11,14 @@ from store import Store
 from tools.ci.restoring import restore
 
 
-def finished(runs: Path, run_id: int, stage: str | None, workflow: str = "pipeline.yml") -> None:
+def finished(
+    runs: Path, run_id: int, stage: str | None, workflow: str = "pipeline.yml", event: str = "schedule"
+) -> None:
     """Leave a finished run with a store that holds one run of a stage; None = without a store."""
     folder = runs / str(run_id)
     folder.mkdir()
-    (folder / "run.json").write_text(json.dumps({"run_id": run_id, "workflow": workflow, "conclusion": "failure"}))
+    record = {"run_id": run_id, "workflow": workflow, "event": event, "conclusion": "failure"}
+    (folder / "run.json").write_text(json.dumps(record))
     if stage:
         with Store.open(folder / "artifacts/store/arborist.duckdb") as store, store.run(stage, {}):
             pass
@@ -38,6 +41,14 @@ def test_the_newest_store_of_the_workflow_is_taken(step) -> None:
     finished(step.runs, 10, "analyze", workflow="other.yml")
     assert restored(step) == (2, ["prune"])
     assert [path.name for path in (step.folder / "here").iterdir()] == ["arborist.duckdb"]
+
+
+def test_a_pull_request_leaves_no_store_whatever_its_branch_is_called(step) -> None:
+    finished(step.runs, 1, "extract")
+    finished(step.runs, 2, "prune", event="workflow_dispatch")
+    for number in range(3, 40):
+        finished(step.runs, number, "analyze" if number == 39 else None, event="pull_request")
+    assert restored(step) == (2, ["prune"])
 
 
 def test_numbers_of_runs_are_no_texts(step) -> None:

@@ -5,12 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
-from pipeline.errors import UsageError
+from pipeline.errors import StageError, UsageError
 from pipeline.settings import ROOT
 from pruning.methods import METHODS
 from tools.single_model.order import Order, read_model, read_order, read_text
-from tools.single_model.work import evaluate_words, prune_words
+from tools.single_model.work import answer_of, evaluate_words, prune_words
 from tools.workflows import Machine, run_workflow
 from tools.workflows.actions.artifacts import FORBIDDEN
 
@@ -94,6 +95,15 @@ def test_the_workflow_prunes_measures_and_keeps(tmp_path: Path) -> None:
     base, cut = measured.values()
     assert cut["parameters"] < base["parameters"]
     assert METHODS["mlp-maxmin"].scope == "neuron"
+
+
+def test_the_device_is_the_repositorys_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = yaml.safe_load(WORKFLOW.read_text())["env"]
+    assert environment["ARBORIST_DEVICE"] == "${{ vars.ARBORIST_DEVICE }}"
+    monkeypatch.setenv("ARBORIST_DEVICE", "cuda:99")
+    order = read_order("reference/llama", "magnitude", "0.5", "", "")
+    with pytest.raises(StageError, match="got 'cuda:99'; torch sees"):
+        answer_of(prune_words(order, tmp_path / "checkpoint"))
 
 
 def test_a_gpu_runner_where_one_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

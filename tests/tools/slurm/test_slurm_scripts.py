@@ -26,6 +26,8 @@ echo "$* | only=$ARBORIST_ONLY minutes=$ARBORIST_MAX_MINUTES" >> calls.txt
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A folder as the scripts expect it, with a plan of two jobs and an interpreter that records."""
+    tmp_path /= "a  folder with spaces"
+    tmp_path.mkdir()
     jobs = [{"name": "a", "keys": ",".join(KEYS[:2])}, {"name": "b", "keys": KEYS[2]}]
     (tmp_path / "model_architecture").mkdir()
     (tmp_path / "model_architecture/plan.json").write_text(json.dumps({"include": jobs}))
@@ -49,9 +51,9 @@ def calls(project: Path) -> list[str]:
 
 def test_an_array_over_the_plan(project: Path) -> None:
     for task in ("0", "1"):
-        done = call(project, "prune.sh", "--seeds", "2", SLURM_ARRAY_TASK_ID=task)
+        done = call(project, "prune.sh", "--seed", "3", SLURM_ARRAY_TASK_ID=task)
         assert done.returncode == 0, done.stderr
-    command = "run_pipeline.py --prune --store model_architecture/parts/{}.duckdb --seeds 2"
+    command = "run_pipeline.py --prune --store model_architecture/parts/{}.duckdb --seed 3"
     assert calls(project) == [
         f"{command.format(0)} | only={KEYS[0]},{KEYS[1]} minutes=340",
         f"{command.format(1)} | only={KEYS[2]} minutes=340",
@@ -77,12 +79,22 @@ def test_a_part_is_not_begun_anew(project: Path) -> None:
     assert calls(project)[0].endswith("minutes=5")
 
 
+def test_parts_of_an_earlier_plan_are_merged_before_the_next_plan(project: Path) -> None:
+    """They are numbered alike: a task of the new plan would go on in a store that does not know its models."""
+    assert call(project, "prune.sh", SLURM_ARRAY_TASK_ID="0").returncode == 0
+    done = call(project, "process.sh")
+    assert (done.returncode, "first run scripts/slurm/analyze.sh" in done.stderr) == (1, True)
+    assert call(project, "analyze.sh").returncode == 0
+    assert call(project, "process.sh").returncode == 0
+
+
 def test_the_other_stages(project: Path) -> None:
     assert call(project, "extract.sh", "--source", "builtin", SLURM_CPUS_PER_TASK="8").returncode == 0
     assert call(project, "process.sh", ARBORIST_PRUNE_JOBS="3").returncode == 0
     assert [line.partition(" |")[0] for line in calls(project)] == [
         "run_pipeline.py --extract --workers 8 --source builtin",
         "run_pipeline.py --process",
+        "-m pruning fetch",
         "-m pruning run --plan-json model_architecture/plan.json --shards 3",
     ]
 
@@ -107,6 +119,14 @@ def test_the_plan_is_read(project: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out == "1\n"
 
 
+def test_a_plan_of_nothing_says_so(project: Path) -> None:
+    plan = project / "model_architecture/plan.json"
+    plan.write_text('{"include": []}')
+    for asked in (["--last"], ["--job", "0"]):
+        with pytest.raises(SystemExit, match="holds no job: nothing is left to prune"):
+            main([str(plan), *asked])
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_every_script_has_limits_and_stops_at_a_failure(script: Path) -> None:
     text = script.read_text()
@@ -114,3 +134,4 @@ def test_every_script_has_limits_and_stops_at_a_failure(script: Path) -> None:
     assert "set -euo pipefail" in text
     assert script.stem in (ROOT / "docs/OPERATIONS.md").read_text()
     assert script.stat().st_mode & 0o111
+    assert "gres" not in text, "this version computes on the CPU: a reserved GPU would lie idle"

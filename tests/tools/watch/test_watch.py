@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import UsageError
+from pipeline.errors import StageError, UsageError
 from pipeline.settings import ROOT
 from tests.tools.fake_gh import make_gh
 from tools.watch.__main__ import main, number
+from tools.watch.confirmed import confirmed_at
 from tools.watch.decision import Thresholds, findings
 from tools.watch.issue import TITLE, keep_issue
 from tools.watch.published import Published, Tally, read_published, start_of, tallies_of
@@ -48,14 +49,28 @@ def report(age: float = 1, now: Tally | None = None, earlier: tuple[Tally, ...] 
     ],
 )
 def test_what_is_found(published: Published, words: list[str]) -> None:
-    found = findings(published, USUAL, NOW)
+    found = findings(published, USUAL, NOW, None)
     assert len(found) == len(words)
     assert all(word in sentence for word, sentence in zip(words, found, strict=True))
 
 
 def test_the_same_report_gives_the_same_sentences_the_next_day() -> None:
     old = report(12)
-    assert findings(old, USUAL, NOW) == findings(old, USUAL, NOW + timedelta(days=1)) != []
+    assert findings(old, USUAL, NOW, None) == findings(old, USUAL, NOW + timedelta(days=1), None) != []
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "words"),
+    [(8, []), (9, []), (9.01, ["2026-11-12 11:45 UTC, more than 9 days ago"]), (30, ["2026-10-31 12:00 UTC"])],
+)
+def test_a_report_that_a_good_run_found_unchanged_is_not_old(confirmed: float, words: list[str]) -> None:
+    found = findings(report(21), USUAL, NOW, NOW - timedelta(days=confirmed))
+    assert len(found) == len(words)
+    assert all(word in sentence for word, sentence in zip(words, found, strict=True))
+
+
+def test_a_good_run_is_no_excuse_for_a_report_without_a_run() -> None:
+    assert "names no run" in findings(Published(None, {}, ()), USUAL, NOW, NOW)[0]
 
 
 @given(st.lists(st.tuples(st.sampled_from(["extracted", "failed", "skipped", "refused", "done"]), st.integers(0, 999))))
@@ -140,6 +155,34 @@ def test_one_issue_is_opened_updated_and_closed(gh: Path) -> None:
     assert "- `jump` $(touch x)\n" in str(first["body"])
 
 
+@pytest.mark.parametrize(
+    ("runs", "requests", "expected"),
+    [
+        ([], [], None),
+        ([NOW], [], NOW),
+        ([NOW], [False], None),  # what it found is not published yet
+        ([NOW], [True], NOW),  # a fork's branch may have any name
+    ],
+)
+def test_a_good_run_confirms_what_waits_for_nobody(
+    gh: Path, runs: list[datetime], requests: list[bool], expected: datetime | None
+) -> None:
+    (gh / "runs.json").write_text(json.dumps([{"createdAt": f"{run:%Y-%m-%dT%H:%M:%SZ}"} for run in runs]))
+    (gh / "requests.json").write_text(
+        json.dumps([{"number": number, "isCrossRepository": fork} for number, fork in enumerate(requests, 1)])
+    )
+    assert confirmed_at() == expected
+    for line in (gh / "calls.jsonl").read_text().splitlines():
+        call = json.loads(line)
+        assert call[0] == "pr" or {"--event=schedule", "--status=success", "--workflow=pipeline.yml"} <= set(call)
+
+
+def test_times_that_are_none(gh: Path) -> None:
+    (gh / "runs.json").write_text('[{"createdAt": "yesterday"}]')
+    with pytest.raises(StageError, match="expected times"):
+        confirmed_at()
+
+
 def test_an_issue_that_a_person_wrote_is_left_alone(gh: Path) -> None:
     theirs = {"number": 1, "title": TITLE, "body": "mine", "state": "open", "app": "someone"}
     (gh / "issues.json").write_text(json.dumps([theirs]))
@@ -186,12 +229,15 @@ def test_the_workflow_keeps_the_issue(published: Path, tmp_path: Path) -> None:
         result = run_workflow(path, "schedule", {}, variables, checkout, tmp_path / "runs", machine=machine)
         return result.conclusion, result.job("watch").permissions
 
-    allowed = {"contents": "read", "issues": "write"}
+    allowed = {"contents": "read", "issues": "write", "actions": "read", "pull-requests": "read"}
     write_report(published, run_id(datetime.now(UTC) - timedelta(days=20)), 80)
     assert watch("") == ("success", allowed)
     [issue] = issues(gh)
     assert "more than 9 days ago" in str(issue["body"])
     assert "Of 170 models 80 failed (47.1%); in the reports before it was 2.2% (median of 3)" in str(issue["body"])
+    (gh / "runs.json").write_text(json.dumps([{"createdAt": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}]))
+    assert watch("") == ("success", allowed)
+    assert "more than 9 days ago" not in str(issues(gh)[0]["body"])
     write_report(published, run_id(datetime.now(UTC)), 3)
     assert watch("") == ("success", allowed)
     assert issues(gh)[0]["state"] == "closed"
