@@ -2,6 +2,9 @@
 
 A run that ended red left a good store, too: a store holds nothing half done, and a job of the matrix that failed is no
 reason to do the work of the others again.
+
+Only runs that nobody from outside can start count: a pull request from a fork may bring a workflow file of this name
+that runs on it, on a branch that is called as ours, and leave a store of its own making.
 """
 
 import json
@@ -14,8 +17,9 @@ from pipeline.progress import Progress
 from store import Store
 from tools.ci.programs import ask, failure, told
 
-MOST_RUNS = 30  # that are asked for a store, newest first
+MOST_RUNS = 30  # of each event that are asked for a store, newest first
 ARTIFACT = "store"
+EVENTS = ("schedule", "workflow_dispatch")
 _NO_ARTIFACT = ("no artifact matches", "no valid artifacts found")
 
 
@@ -38,7 +42,11 @@ def restore(path: Path, workflow: str, branch: str, progress: Progress) -> int |
 
 def finished_runs(workflow: str, branch: str) -> list[int]:
     """Return the numbers of finished runs of a branch, newest first."""
-    fields = ("--json", "databaseId", "--limit", str(MOST_RUNS), "--status", "completed")
+    return sorted((run_id for event in EVENTS for run_id in _runs_of(workflow, branch, event)), reverse=True)
+
+
+def _runs_of(workflow: str, branch: str, event: str) -> list[int]:
+    fields = ("--json", "databaseId", "--limit", str(MOST_RUNS), "--status", "completed", f"--event={event}")
     answer = told("gh", "run", "list", f"--workflow={workflow}", f"--branch={branch}", *fields)
     try:
         return [int(run["databaseId"]) for run in json.loads(answer)]

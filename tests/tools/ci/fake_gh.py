@@ -19,7 +19,20 @@ def main(arguments: list[str]) -> str:
     if not os.environ.get("GH_TOKEN") or not os.environ.get("GH_REPO"):
         sys.exit("gh: To use GitHub CLI in a GitHub Actions workflow, set the GH_TOKEN environment variable.")
     parser = ArgumentParser()
-    for option in ("workflow", "branch", "json", "limit", "status", "name", "dir", "head", "state", "base", "title"):
+    for option in (
+        "workflow",
+        "branch",
+        "json",
+        "limit",
+        "status",
+        "name",
+        "dir",
+        "head",
+        "state",
+        "base",
+        "title",
+        "event",
+    ):
         parser.add_argument(f"--{option}")
     parser.add_argument("--body-file", type=Path)
     parser.add_argument("number", nargs="?")
@@ -29,7 +42,9 @@ def main(arguments: list[str]) -> str:
 def run_list(given) -> str:
     """The finished runs, newest first."""
     records = [json.loads(path.read_text()) for path in RUNS.glob("*/run.json")]
-    mine = sorted((record["run_id"] for record in records if record["workflow"] == given.workflow), reverse=True)
+    asked = (given.workflow, given.event)
+    found = (record["run_id"] for record in records if (record["workflow"], record["event"]) == asked)
+    mine = sorted(found, reverse=True)
     assert (given.json, given.status, given.branch) == ("databaseId", "completed", "main")
     return json.dumps([{"databaseId": run_id} for run_id in mine[: int(given.limit)]])
 

@@ -11,11 +11,14 @@ from store import Store
 from tools.ci.restoring import restore
 
 
-def finished(runs: Path, run_id: int, stage: str | None, workflow: str = "pipeline.yml") -> None:
+def finished(
+    runs: Path, run_id: int, stage: str | None, workflow: str = "pipeline.yml", event: str = "schedule"
+) -> None:
     """Leave a finished run with a store that holds one run of a stage; None = without a store."""
     folder = runs / str(run_id)
     folder.mkdir()
-    (folder / "run.json").write_text(json.dumps({"run_id": run_id, "workflow": workflow, "conclusion": "failure"}))
+    record = {"run_id": run_id, "workflow": workflow, "event": event, "conclusion": "failure"}
+    (folder / "run.json").write_text(json.dumps(record))
     if stage:
         with Store.open(folder / "artifacts/store/arborist.duckdb") as store, store.run(stage, {}):
             pass
@@ -44,6 +47,15 @@ def test_numbers_of_runs_are_no_texts(step) -> None:
     finished(step.runs, 9, "extract")
     finished(step.runs, 10, "prune")
     assert restored(step) == (10, ["prune"])
+
+
+@pytest.mark.parametrize("event", ["pull_request", "push", "workflow_run"])
+def test_what_a_fork_can_start_leaves_no_store(event: str, step) -> None:
+    finished(step.runs, 1, "extract")
+    finished(step.runs, 2, "process", event="workflow_dispatch")
+    for run_id in range(3, 40):
+        finished(step.runs, run_id, "prune" if run_id == 39 else None, event=event)
+    assert restored(step) == (2, ["process"])
 
 
 def test_a_damaged_store_is_passed_over(step, capsys: pytest.CaptureFixture[str]) -> None:
