@@ -8,12 +8,13 @@ that names it.
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from pipeline.errors import UsageError
-from store.database import Store
+import duckdb
+
+from pipeline.errors import StoreUnreadableError, UsageError
+from store.database import Store, unreadable
 from store.records import TABLES
 
-_OTHER = "other_store"
-_NEW_ROWS = "SELECT * FROM {other}.{table} AS theirs WHERE {key} NOT IN (SELECT {key} FROM {known})"
+_NEW_ROWS = "INSERT INTO {table} BY NAME SELECT * FROM theirs WHERE {key} NOT IN (SELECT {key} FROM {known})"
 
 
 @dataclass(frozen=True)
@@ -28,40 +29,38 @@ class Merged:
 def merge(store: Store, path: Path) -> Merged:
     """Add the runs that the store at `path` has and this one has not, with all their rows, or nothing.
 
-    The other store is first brought to this schema, where it lies. Merging it again adds nothing. Raises `UsageError`
-    when there is no store at `path`, and what `Store.open` raises.
+    The other store is first brought to this schema, where it lies; its rows come over as values, so that nothing of it
+    is a query here. Merging it again adds nothing. Raises `UsageError` when there is no store at `path`, what
+    `Store.open` raises, and `StoreUnreadableError` when its tables are not those of a store.
     """
-    Store.open(path, create=False).close()
-    connection = store.connection
-    if _is_open_here(store, path):
+    if path.exists() and _is_open_here(store, path):
         raise UsageError(f"expected another store to merge, got {str(path)!r} twice; name the parts and not the whole")
-    connection.execute(f"ATTACH '{_quoted(path)}' AS {_OTHER} (READ_ONLY)")
-    try:
-        with store.transaction():
-            known = store.rows("SELECT count(*) FROM runs")[0][0]
-            rows = _copy(store)
-            runs = store.rows("SELECT count(*) FROM runs")[0][0] - known
-    finally:
-        connection.execute(f"DETACH {_OTHER}")
+    with Store.open(path, create=False) as other:
+        try:
+            with store.transaction():
+                known = store.rows("SELECT count(*) FROM runs")[0][0]
+                rows = _copy(store, other)
+                runs = store.rows("SELECT count(*) FROM runs")[0][0] - known
+        except duckdb.Error as error:
+            raise StoreUnreadableError(unreadable(path, str(error))) from error
+        finally:
+            store.connection.unregister("theirs")
     return Merged(path, runs, rows)
 
 
-def _copy(store: Store) -> int:
+def _copy(store: Store, other: Store) -> int:
     """Insert the new rows of every table; the runs come last, as they say what is known."""
-    return sum(_insert(store, record, table) for record, table in reversed(TABLES.items()))
+    return sum(_insert(store, other, record, table) for record, table in reversed(TABLES.items()))
 
 
-def _insert(store: Store, record: type, table: str) -> int:
+def _insert(store: Store, other: Store, record: type, table: str) -> int:
     of_run = any(field.name == "run_id" for field in fields(record))
     known, key = ("runs", "run_id") if of_run else (table, "structure_id")
-    rows = _NEW_ROWS.format(other=_OTHER, table=table, key=key, known=known)
-    return store.rows(f"INSERT INTO {table} BY NAME {rows}")[0][0]
+    theirs = other.connection.sql(f"SELECT * FROM {table}").to_arrow_reader()  # noqa: S608  # a name of TABLES
+    store.connection.register("theirs", theirs)
+    return store.rows(_NEW_ROWS.format(table=table, key=key, known=known))[0][0]
 
 
 def _is_open_here(store: Store, path: Path) -> bool:
     files = [file for (file,) in store.rows("SELECT path FROM duckdb_databases() WHERE path IS NOT NULL")]
     return any(Path(file).resolve() == path.resolve() for file in files)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
