@@ -43,9 +43,10 @@ def test_every_part_once_and_a_broken_one_never(tmp_path: Path, capsys: pytest.C
     assert "pruned-3" in capsys.readouterr().err
 
 
+READING = "SELECT content FROM read_text('{}')"
 FOREIGN = {
-    "a view that reads a file": "DROP TABLE coverage CASCADE; CREATE VIEW coverage AS SELECT content FROM read_text('{}')",
-    "a view in the place of the runs": "DROP TABLE runs CASCADE; CREATE VIEW runs AS SELECT content FROM read_text('{}')",
+    "a view that reads a file": f"DROP TABLE coverage CASCADE; CREATE VIEW coverage AS {READING}",
+    "a view in the place of the runs": f"DROP TABLE runs CASCADE; CREATE VIEW runs AS {READING}",
     "a version that is a text": "DROP TABLE schema_version; CREATE TABLE schema_version AS SELECT 'x' AS version",
     "a version below all": "UPDATE schema_version SET version = -1",
     "a column more": "ALTER TABLE runs ADD COLUMN more INTEGER",
