@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from pipeline.errors import UsageError
 from pipeline.settings import ROOT
 from pruning.methods import METHODS
+from tools.single_model.__main__ import app
 from tools.single_model.order import Order, read_model, read_order, read_text
 from tools.single_model.work import evaluate_words, prune_words
 from tools.workflows import Machine, run_workflow
@@ -90,11 +92,16 @@ def test_the_workflow_prunes_measures_and_keeps(tmp_path: Path) -> None:
     assert METHODS["mlp-maxmin"].scope == "neuron"
 
 
+@pytest.mark.parametrize(
+    ("model", "code", "said"), [("reference/llama", 0, "its files are here"), ("/etc", 2, "model:")]
+)
+def test_the_files_of_what_may_be_asked_are_fetched(model: str, code: int, said: str) -> None:
+    answer = CliRunner().invoke(app, ["fetch", "--model", model])
+    assert answer.exit_code == code
+    assert said in answer.output
+
+
 def test_a_gpu_runner_where_one_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from typer.testing import CliRunner
-
-    from tools.single_model.__main__ import app
-
     for said, expected in (("", '"ubuntu-24.04"'), ("true", '["self-hosted", "gpu"]')):
         file = tmp_path / f"outputs{said}"
         monkeypatch.setenv("GITHUB_OUTPUT", str(file))
