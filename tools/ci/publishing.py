@@ -1,7 +1,8 @@
 """The report on its way into the repository: a pull request or a commit, and nothing when no byte of it changed.
 
-The branch of the pull request belongs to this command: it is written anew from the default branch each time, so that
-it never conflicts, and one request stays open instead of one a week.
+The branch of the pull request belongs to this command: it is written anew each time from the branch that the report
+belongs on, one for each of them, so that it never conflicts and brings nothing else, and one request stays open instead
+of one a week.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Literal
 from pipeline.errors import StageError, UsageError
 from tools.ci.programs import told
 
-BRANCH = "arborist/report"
+MOST_REQUESTS = 1000  # open ones of a branch's name, which any fork may give a branch of its own
 MANIFEST = "manifest.json"  # names the runs behind the report; it alone is no news
 TITLE = "Report of the newest run"
 AUTHOR = ("-c", "user.name=github-actions[bot]", "-c", "user.email=github-actions[bot]@users.noreply.github.com")
@@ -29,6 +30,11 @@ class Remote:
 
     url: str
     base: str
+
+    @property
+    def proposal(self) -> str:
+        """Return the branch of the pull request."""
+        return f"arborist/report-{self.base}"
 
 
 @dataclass(frozen=True)
@@ -53,9 +59,9 @@ def publish(incoming: Path, folder: Path, remote: Remote, to: Destination) -> Pu
     if to == "commit":
         _push(remote, remote.base)
         return Published(remote.base, len(changed))
-    _push(remote, BRANCH, "--force")
+    _push(remote, remote.proposal, "--force")
     _propose(remote, incoming / "summary.md")
-    return Published(BRANCH, len(changed))
+    return Published(remote.proposal, len(changed))
 
 
 def lay_over(source: Path, target: Path) -> None:
@@ -73,9 +79,9 @@ def news(names: str) -> list[str]:
 
 def _is_proposed(remote: Remote, folder: Path) -> bool:
     """Say whether the branch of the pull request holds this report already."""
-    if not told("git", *HELPER, "ls-remote", remote.url, f"refs/heads/{BRANCH}"):
+    if not told("git", *HELPER, "ls-remote", remote.url, f"refs/heads/{remote.proposal}"):
         return False
-    told("git", *HELPER, "fetch", "--quiet", "--depth=1", remote.url, f"refs/heads/{BRANCH}")
+    told("git", *HELPER, "fetch", "--quiet", "--depth=1", remote.url, f"refs/heads/{remote.proposal}")
     return not news(told("git", "diff", "--cached", "--name-only", "FETCH_HEAD", "--", str(folder)))
 
 
@@ -85,13 +91,20 @@ def _push(remote: Remote, branch: str, *options: str) -> None:
 
 def _propose(remote: Remote, body: Path) -> None:
     """Open the pull request, or tell the open one what is new."""
-    listed = told("gh", "pr", "list", f"--head={BRANCH}", "--state=open", "--json=number")
+    number = _open_request(remote)
+    text = ("--title", TITLE, "--body-file", str(body))
+    if number:
+        told("gh", "pr", "edit", str(number), *text)
+    else:
+        told("gh", "pr", "create", f"--base={remote.base}", f"--head={remote.proposal}", *text)
+
+
+def _open_request(remote: Remote) -> int | None:
+    """Return the number of this repository's own request; gh lists those of forks' branches of this name with it."""
+    asked = (f"--head={remote.proposal}", f"--base={remote.base}", "--state=open", f"--limit={MOST_REQUESTS}")
+    listed = told("gh", "pr", "list", *asked, "--json=number,isCrossRepository")
     try:
-        numbers = [int(request["number"]) for request in json.loads(listed)]
+        numbers = [int(each["number"]) for each in json.loads(listed) if not each["isCrossRepository"]]
     except (ValueError, KeyError, TypeError) as error:
         raise StageError(f"gh pr list: expected JSON with number, got {listed[:200]!r}") from error
-    text = ("--title", TITLE, "--body-file", str(body))
-    if numbers:
-        told("gh", "pr", "edit", str(numbers[0]), *text)
-    else:
-        told("gh", "pr", "create", f"--base={remote.base}", f"--head={BRANCH}", *text)
+    return min(numbers, default=None)

@@ -64,13 +64,14 @@ def requests() -> list[dict[str, str]]:
 
 
 def pr_list(given) -> str:
-    """The numbers of open requests of a branch."""
+    """The open requests of a branch's name, newest first: a fork's (`fork` in the file) among them."""
+    assert (given.state, given.json) == ("open", "number,isCrossRepository")
     found = [
-        number
+        {"number": number, "isCrossRepository": each.get("fork", False)}
         for number, each in enumerate(requests(), 1)
-        if (each["head"], each["state"]) == (given.head, given.state)
+        if (each["head"], each["base"], each["state"]) == (given.head, given.base, given.state)
     ]
-    return json.dumps([{"number": number} for number in found])
+    return json.dumps(found[::-1][: int(given.limit)])
 
 
 def pr_create(given) -> str:
