@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import pandas
 
 Row = TypeVar("Row")
-# A store comes from other machines, too, and its views are queries: they read no file, no address and no extension.
-CLOSED = {"enable_external_access": False}
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,8 @@ class Store:
         if path is not None:
             _check_path(path, create)
         try:
-            connection = duckdb.connect(str(path) if path else ":memory:", config=CLOSED)
+            # A store comes from other machines, too, and its views are queries: they read no file and no address.
+            connection = duckdb.connect(str(path) if path else ":memory:", config={"enable_external_access": False})
         except duckdb.IOException as error:
             raise _explain_open_failure(path, error) from error
         except duckdb.Error as error:
