@@ -28,8 +28,8 @@ class Order:
 
     @property
     def name(self) -> str:
-        """Return a name for files and artifacts."""
-        return f"{self.model.replace('/', '--')}.{self.method}.{self.ratio:g}"
+        """Return a name for files and artifacts, which takes no slash and no colon (magnitude-2:4)."""
+        return f"{self.model.replace('/', '--')}.{self.method.replace(':', '-')}.{self.ratio:g}"
 
 
 def read_order(model: str, method: str, ratio: str, calibration: str, evaluation: str) -> Order:

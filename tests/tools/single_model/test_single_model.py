@@ -14,6 +14,7 @@ from tools.single_model.__main__ import app
 from tools.single_model.order import Order, read_model, read_order, read_text
 from tools.single_model.work import evaluate_words, prune_words
 from tools.workflows import Machine, run_workflow
+from tools.workflows.actions.artifacts import FORBIDDEN
 
 WORKFLOW = ROOT / ".github/workflows/single_model.yml"
 
@@ -24,6 +25,12 @@ def test_what_may_be_asked() -> None:
         "Qwen/Qwen2.5-0.5B", "wanda", 0.25, "Salesforce/wikitext/wikitext-2-raw-v1:train", "reference"
     )
     assert order.name == "Qwen--Qwen2.5-0.5B.wanda.0.25"
+
+
+def test_every_method_has_a_name_that_an_artifact_may_have() -> None:
+    names = {Order("Qwen/Qwen2.5-0.5B", method, 0.5, "", "").name for method in METHODS.names()}
+    assert len(names) == len(METHODS)
+    assert [name for name in names if FORBIDDEN.search(name)] == []
 
 
 @pytest.mark.parametrize(
