@@ -66,6 +66,13 @@ def test_tallies_count_what_was_tried(rows: list[tuple[str, int]]) -> None:
     assert tally.done == sum(count for status, count in rows if status in ("extracted", "done"))
 
 
+@pytest.mark.parametrize(
+    "line", ["@everyone <b>,failed,100", f"models,failed,{'9' * 5000}", f"{'x' * 200_000},failed,1"]
+)
+def test_a_line_of_somebody_else_does_not_count(line: str) -> None:
+    assert tallies_of(f"what,status,count\nmodels,done,7\n{line}\n") == {"models": Tally(7)}
+
+
 @given(st.text())
 def test_any_text_is_read_or_left_out(text: str) -> None:
     assert all(tally.total >= 0 for tally in tallies_of(text).values())
