@@ -62,20 +62,21 @@ class Store:
         if path is not None:
             _check_path(path, create)
         try:
-            connection = duckdb.connect(str(path) if path else ":memory:")
+            # A store comes from other machines, too, and its views are queries: they read no file and no address.
+            connection = duckdb.connect(str(path) if path else ":memory:", config={"enable_external_access": False})
         except duckdb.IOException as error:
             raise _explain_open_failure(path, error) from error
         except duckdb.Error as error:
-            raise StoreUnreadableError(_unreadable(path, str(error))) from error
+            raise StoreUnreadableError(unreadable(path, str(error))) from error
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
+        store = cls(connection)
         try:
             migrate(connection)
+            store._close_dead_runs()
         except duckdb.Error as error:
             connection.close()
-            raise StoreUnreadableError(_unreadable(path, str(error))) from error
-        store = cls(connection)
-        store._close_dead_runs()
+            raise StoreUnreadableError(unreadable(path, str(error))) from error
         return store
 
     def __enter__(self) -> "Store":
@@ -241,10 +242,11 @@ def _explain_open_failure(path: Path | None, error: duckdb.Error) -> StoreError:
             f"the store {str(path)!r} is in use by another process; wait for it to end or give another --store. "
             f"DuckDB says: {error}"
         )
-    return StoreUnreadableError(_unreadable(path, str(error)))
+    return StoreUnreadableError(unreadable(path, str(error)))
 
 
-def _unreadable(path: Path | None, why: str) -> str:
+def unreadable(path: Path | None, why: str) -> str:
+    """Return what to say of a file that is no store, or none that can be read."""
     return (
         f"--store: expected a store that this version of Arborist wrote, got {str(path)!r}, which DuckDB cannot use; "
         f"move it away or name another file. DuckDB says: {why.splitlines()[0]}"

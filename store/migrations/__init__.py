@@ -24,6 +24,8 @@ def migrate(connection: duckdb.DuckDBPyConnection, folder: Path = FOLDER, schema
     if found is None:
         _apply(connection, schema_file.read_text(encoding="utf-8"), newest)
         return newest
+    if not isinstance(found, int) or found < 1:
+        raise StoreUnreadableError(f"the store has schema version {found!r}, expected a whole number from 1")
     if found > newest:
         raise StoreUnreadableError(
             f"the store has schema version {found}, this program knows up to {newest}; use a newer Arborist"
@@ -40,8 +42,8 @@ def _steps(folder: Path) -> dict[int, Path]:
     return steps
 
 
-def _version(connection: duckdb.DuckDBPyConnection) -> int | None:
-    """Return the schema version, None for an empty database."""
+def _version(connection: duckdb.DuckDBPyConnection) -> object:
+    """Return the schema version, whatever the file holds in its place; None for an empty database."""
     tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     if not tables:
         return None

@@ -18,7 +18,7 @@ from tools.workflows import Machine, WorkflowResult, run_workflow
 pytestmark = pytest.mark.timeout(900)  # a whole run of the workflow: a minute, and several on a machine that is shared
 
 WORKFLOW = ROOT / ".github/workflows/pipeline.yml"
-BRANCH = "arborist/report"
+BRANCH = "arborist/report-main"
 GPT2, LLAMA = "ours/gpt2", "ours/llama"
 # Two shards of one model each, one cheap method.
 VARIABLES = {

@@ -1,7 +1,6 @@
 """Commands of the workflows; what they are asked comes from the environment and is checked here."""
 
 import json
-import os
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -23,14 +22,6 @@ app = new_app("Steps of the workflows in .github/workflows/.")
 MATRIX_FILE = "matrix.json"  # beside the store: which experiments each job of the matrix was given
 
 
-def _given(name: str) -> str:
-    """Return a variable that GitHub's runner sets. Raises `UsageError`."""
-    value = os.environ.get(name, "")
-    if not value:
-        raise UsageError(f"{name}: expected a value; this command is a step of a workflow")
-    return value
-
-
 @app.command()
 @with_settings("store")
 def restore(
@@ -39,9 +30,10 @@ def restore(
     workflow: Annotated[str, typer.Option("--workflow", help="workflow whose runs leave stores")] = "pipeline.yml",
 ) -> None:
     """Bring the store of the last good run, or begin with an empty one."""
+    from tools.ci.command_files import given
     from tools.ci.restoring import restore as restore_store
 
-    run_id = restore_store(settings.store, workflow, _given("GITHUB_REF_NAME"), progress)
+    run_id = restore_store(settings.store, workflow, given("GITHUB_REF_NAME"), progress)
     told = f"store of run {run_id}" if run_id else "no earlier run left a store: begins with an empty one"
     progress.result(told, run=run_id)
 
@@ -160,7 +152,7 @@ def publish(
     incoming: Annotated[Path, typer.Argument(help="folder with the report's folder and summary.md")],
 ) -> None:
     """Propose or commit the report in the checkout that this runs in; nothing when no byte changed."""
-    from tools.ci.command_files import write_output, write_summary
+    from tools.ci.command_files import given, write_output, write_summary
     from tools.ci.publishing import Remote
     from tools.ci.publishing import publish as publish_report
     from tools.ci.request import read_request
@@ -168,7 +160,7 @@ def publish(
     to = read_request().publish
     if to == "none":
         raise UsageError("ARBORIST_PUBLISH: expected pull-request or commit to publish, got none")
-    remote = Remote(f"{_given('GITHUB_SERVER_URL')}/{_given('GITHUB_REPOSITORY')}", _given("GITHUB_REF_NAME"))
+    remote = Remote(f"{given('GITHUB_SERVER_URL')}/{given('GITHUB_REPOSITORY')}", given("GITHUB_REF_NAME"))
     done = publish_report(incoming, settings.output_dir, remote, to)
     told = f"{count_of(done.files, 'file')} changed, pushed to {done.branch}" if done.branch else "nothing changed"
     write_output("branch", done.branch)

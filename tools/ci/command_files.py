@@ -1,4 +1,4 @@
-"""Files through which a step speaks to GitHub's runner.
+"""Variables through which GitHub's runner speaks to a step, and files through which the step answers.
 
 Source: docs.github.com, "Workflow commands for GitHub Actions": a value of several lines stands between two
 delimiters, which must not be a line of it.
@@ -9,6 +9,14 @@ import secrets
 from pathlib import Path
 
 from pipeline.errors import UsageError
+
+
+def given(name: str) -> str:
+    """Return a variable that GitHub's runner sets. Raises `UsageError` outside a workflow."""
+    value = os.environ.get(name, "")
+    if not value:
+        raise UsageError(f"{name}: expected a value; this command is a step of a workflow")
+    return value
 
 
 def write_output(name: str, value: str) -> None:
@@ -23,8 +31,5 @@ def write_summary(markdown: str) -> None:
 
 
 def _append(variable: str, text: str) -> None:
-    path = os.environ.get(variable, "")
-    if not path:
-        raise UsageError(f"{variable}: expected the path of a file; this command is a step of a workflow")
-    with Path(path).open("a", encoding="utf-8") as stream:
+    with Path(given(variable)).open("a", encoding="utf-8") as stream:
         stream.write(text)

@@ -1,8 +1,8 @@
 """The report on its way into the repository: a pull request or a commit, and nothing when no byte of it changed.
 
 A run takes hours, so both begin at the tip that the base has now and not at the commit that the run was started for.
-The branch of the pull request belongs to this command: it is written anew each time, so that it never conflicts, and
-one request stays open instead of one a week.
+The branch of the pull request belongs to this command: each base has one, and it is written anew each time, so that it
+never conflicts and brings nothing else, and one request stays open instead of one a week.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Literal
 from pipeline.errors import StageError, UsageError
 from tools.ci.programs import ask, failure, listed, told
 
-BRANCH = "arborist/report"
+MOST_REQUESTS = 1000  # open ones of a branch's name, which any fork may give a branch of its own
 MANIFEST = "manifest.json"  # names the runs behind the report; it alone is no news
 TITLE = "Report of the newest run"
 AUTHOR = ("-c", "user.name=github-actions[bot]", "-c", "user.email=github-actions[bot]@users.noreply.github.com")
@@ -31,6 +31,16 @@ class Remote:
     url: str
     base: str
 
+    @property
+    def proposal(self) -> str:
+        """Return the branch of the pull request."""
+        return proposal_of(self.base)
+
+
+def proposal_of(base: str) -> str:
+    """Return the branch of the pull request into `base`."""
+    return f"arborist/report-{base}"
+
 
 @dataclass(frozen=True)
 class Published:
@@ -46,7 +56,7 @@ def publish(incoming: Path, folder: Path, remote: Remote, to: Destination) -> Pu
     Raises `StageError`, also when the base holds the report of a later run, and `UsageError` when no report came in.
     """
     lay_over(incoming / folder.name, folder)
-    branch, options = (remote.base, ()) if to == "commit" else (BRANCH, ("--force",))
+    branch, options = (remote.base, ()) if to == "commit" else (remote.proposal, ("--force",))
     while True:
         tip = _tip(remote)
         changed = _stage(folder, tip)
@@ -106,24 +116,28 @@ def news(names: str) -> list[str]:
 
 def _is_proposed(remote: Remote, folder: Path) -> bool:
     """Say whether an open pull request holds this report already; a branch alone proposes nothing."""
-    if open_request() is None or not told("git", *HELPER, "ls-remote", remote.url, f"refs/heads/{BRANCH}"):
+    branch = f"refs/heads/{remote.proposal}"
+    if open_request(remote.base) is None or not told("git", *HELPER, "ls-remote", remote.url, branch):
         return False
-    told("git", *HELPER, "fetch", "--quiet", "--depth=1", remote.url, f"refs/heads/{BRANCH}")
+    told("git", *HELPER, "fetch", "--quiet", "--depth=1", remote.url, branch)
     return not news(told("git", "diff", "--cached", "--name-only", "FETCH_HEAD", "--", str(folder)))
 
 
-def open_request() -> int | None:
-    """Return the number of the report's open pull request; one of a fork is not ours, whatever its branch is called."""
-    words = ("gh", "pr", "list", f"--head={BRANCH}", "--state=open")
-    ours = [each for each in listed(*words, fields="number,isCrossRepository") if not each["isCrossRepository"]]
-    return int(ours[0]["number"]) if ours else None
+def open_request(base: str) -> int | None:
+    """Return the number of the report's open pull request into `base`.
+
+    gh lists those of forks with a branch of the same name, too: they are not ours. Raises `StageError`.
+    """
+    words = ("gh", "pr", "list", f"--head={proposal_of(base)}", f"--base={base}", "--state=open")
+    found = listed(*words, f"--limit={MOST_REQUESTS}", fields="number,isCrossRepository")
+    return min((int(each["number"]) for each in found if not each["isCrossRepository"]), default=None)
 
 
 def _propose(remote: Remote, body: Path) -> None:
     """Open the pull request, or tell the open one what is new."""
-    number = open_request()
+    number = open_request(remote.base)
     text = ("--title", TITLE, "--body-file", str(body))
     if number is None:
-        told("gh", "pr", "create", f"--base={remote.base}", f"--head={BRANCH}", *text)
+        told("gh", "pr", "create", f"--base={remote.base}", f"--head={remote.proposal}", *text)
     else:
         told("gh", "pr", "edit", str(number), *text)

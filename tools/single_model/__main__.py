@@ -9,7 +9,7 @@ from typer.models import OptionInfo
 from pipeline.cli import new_app, with_settings
 from pipeline.progress import Progress
 from pipeline.settings import Settings
-from tools.single_model.order import read_order
+from tools.single_model.order import read_model, read_order
 
 app = new_app("Prune one model on demand: what single_model.yml calls.")
 
@@ -45,6 +45,15 @@ def check(
     write_output("runner", runner(read_request()))
     write_output("name", order.name)
     progress.result(f"{order.model}: {order.method} at {order.ratio:g}", name=order.name)
+
+
+@app.command()
+@with_settings()
+def fetch(settings: Settings, progress: Progress, model: Model) -> None:  # noqa: ARG001  # every command has settings
+    """Bring the model's files: what loads them afterwards needs no token, and has none."""
+    from pruning.models import resolve
+
+    progress.result(f"{resolve(read_model(model)).name}: its files are here")
 
 
 @app.command()

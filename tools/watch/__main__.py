@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline.errors import ArboristError, StageError, UsageError
 from pipeline.progress import PlainProgress, Progress
+from tools.ci.command_files import given
 from tools.watch.confirmed import confirmed_at
 from tools.watch.decision import Thresholds, findings
 from tools.watch.issue import keep_issue
@@ -51,7 +52,8 @@ def watch(arguments: argparse.Namespace, progress: Progress) -> None:
     if not arguments.report.is_dir():
         raise UsageError(f"--report: expected the folder of a report, got {str(arguments.report)!r}")
     report = read_published(arguments.report, EARLIER_VERSIONS)
-    found = findings(report, thresholds, datetime.now(UTC), confirmed_at() if arguments.issue else None)
+    confirmed = confirmed_at(given("GITHUB_REF_NAME")) if arguments.issue else None
+    found = findings(report, thresholds, datetime.now(UTC), confirmed)
     progress.result("\n".join(found or ["all is well"]))
     if arguments.issue:
         progress.note(f"issue: {keep_issue(found)}")

@@ -10,12 +10,12 @@ from tools.ci.publishing import open_request
 LAST_GOOD_RUN = ("gh", "run", "list", "--workflow=pipeline.yml", "--event=schedule", "--status=success", "--limit=1")
 
 
-def confirmed_at() -> datetime | None:
-    """Return when the newest scheduled run that went well began (UTC): what it found is published.
+def confirmed_at(branch: str) -> datetime | None:
+    """Return when the newest scheduled run that went well began (UTC): what it found is published on `branch`.
 
     None without such a run, and while a newer report waits in a pull request. Raises `StageError` when gh cannot tell.
     """
-    runs = [] if open_request() is not None else listed(*LAST_GOOD_RUN, fields="createdAt")
+    runs = [] if open_request(branch) is not None else listed(*LAST_GOOD_RUN, fields="createdAt")
     try:
         return max((datetime.fromisoformat(str(run["createdAt"])) for run in runs), default=None)
     except ValueError as error:

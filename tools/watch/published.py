@@ -1,7 +1,9 @@
 """What the published report says of itself, and what its earlier versions said."""
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,8 +12,10 @@ from analysis.output import read_manifest
 from tools.ci.programs import ask, told
 
 OUTCOMES_FILE = "exports/outcomes.csv"
+TRIED = ("models", "experiments")  # no other word of the file comes into an issue
 WENT_WELL = ("extracted", "done")  # of models, of experiments
 FAILED = "failed"  # what was skipped or refused was meant to be
+_COUNT = re.compile(r"[0-9]{1,15}")
 
 
 @dataclass(frozen=True)
@@ -65,14 +69,18 @@ def start_of(run_id: str) -> datetime | None:
 
 
 def tallies_of(text: str) -> Tallies:
-    """Return the tallies in the text of an exports/outcomes.csv; lines that cannot be read do not count."""
+    """Return the tallies in the text of an exports/outcomes.csv.
+
+    Lines that say nothing of this kind do not count, nor what stands behind one that is no CSV.
+    """
     found: dict[str, Tally] = {}
-    for row in csv.DictReader(text.splitlines()):
-        what, status, count = row.get("what") or "", row.get("status"), row.get("count") or ""
-        if status in (*WENT_WELL, FAILED) and count.isdecimal():
-            before = found.get(what, Tally())
-            more = Tally(failed=int(count)) if status == FAILED else Tally(done=int(count))
-            found[what] = Tally(before.done + more.done, before.failed + more.failed)
+    with suppress(csv.Error):
+        for row in csv.DictReader(text.splitlines()):
+            what, status, count = row.get("what"), row.get("status"), row.get("count") or ""
+            if what in TRIED and status in (*WENT_WELL, FAILED) and _COUNT.fullmatch(count):
+                before = found.get(what, Tally())
+                more = Tally(failed=int(count)) if status == FAILED else Tally(done=int(count))
+                found[what] = Tally(before.done + more.done, before.failed + more.failed)
     return found
 
 

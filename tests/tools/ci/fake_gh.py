@@ -65,14 +65,14 @@ def requests() -> list[dict[str, Any]]:
 
 
 def pr_list(given) -> str:
-    """Open requests of a branch: the number, and whether the branch is a fork's."""
-    assert given.json == "number,isCrossRepository"
+    """The open requests of a branch's name, newest first: a fork's (`fork` in the file) among them."""
+    assert (given.state, given.json) == ("open", "number,isCrossRepository")
     found = [
         {"number": number, "isCrossRepository": each.get("fork", False)}
         for number, each in enumerate(requests(), 1)
-        if (each["head"], each["state"]) == (given.head, given.state)
+        if (each["head"], each["base"], each["state"]) == (given.head, given.base, given.state)
     ]
-    return json.dumps(found)
+    return json.dumps(found[::-1][: int(given.limit)])
 
 
 def pr_create(given) -> str:

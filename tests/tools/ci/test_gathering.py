@@ -1,8 +1,10 @@
 """Parts of a matrix become one store; what cannot be read is told and left out."""
 
 import json
+import re
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from pipeline.progress import PlainProgress
@@ -39,6 +41,51 @@ def test_every_part_once_and_a_broken_one_never(tmp_path: Path, capsys: pytest.C
             ]
         assert gather(store, tmp_path / "nothing-came", PlainProgress()) == 0
     assert "pruned-3" in capsys.readouterr().err
+
+
+READING = "SELECT content FROM read_text('{}')"
+FOREIGN = {
+    "a view that reads a file": f"DROP TABLE coverage CASCADE; CREATE VIEW coverage AS {READING}",
+    "a view in the place of the runs": f"DROP TABLE runs CASCADE; CREATE VIEW runs AS {READING}",
+    "a version that is a text": "DROP TABLE schema_version; CREATE TABLE schema_version AS SELECT 'x' AS version",
+    "a version below all": "UPDATE schema_version SET version = -1",
+    "a column more": "ALTER TABLE runs ADD COLUMN more INTEGER",
+    "a table less": "DROP TABLE checks CASCADE",
+    "a value that is none": "DROP TABLE coverage CASCADE; CREATE TABLE coverage AS SELECT NULL AS run_id",
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_a_part_of_somebody_else_is_left_out(what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "secret").write_text("the token")
+    part(tmp_path / "parts/a/arborist.duckdb", one="done")
+    part(tmp_path / "parts/b/arborist.duckdb", two="done")
+    with duckdb.connect(str(tmp_path / "parts/a/arborist.duckdb")) as connection:
+        connection.execute(FOREIGN[what].format(tmp_path / "secret"))
+    with Store.open(tmp_path / "whole.duckdb") as store:
+        assert gather(store, tmp_path / "parts", PlainProgress()) == 1
+        assert store.rows("SELECT experiment_key FROM experiments") == [("two",)]
+    errors = capsys.readouterr().err
+    assert "the token" not in errors
+    assert re.search("parts/a|schema version", errors)
+
+
+def test_a_store_reads_nothing_but_itself(tmp_path: Path) -> None:
+    """A view is a query that its file brings along, and the report asks views."""
+    (tmp_path / "secret").write_text("the token")
+    path = tmp_path / "store.duckdb"
+    part(path)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE spare (content VARCHAR)")
+        reading = f"SELECT content AS run_id FROM read_text('{tmp_path / 'secret'}')"
+        connection.execute(f"CREATE OR REPLACE VIEW current_coverage AS {reading}")
+        assert connection.sql("SELECT * FROM current_coverage").fetchall() == [("the token",)]
+    with Store.open(path) as store:
+        for words in ("SELECT * FROM current_coverage", f"COPY spare TO '{tmp_path}/made'", "INSTALL httpfs"):
+            with pytest.raises(duckdb.PermissionException):
+                store.rows(words)
+        with pytest.raises(duckdb.InvalidInputException, match="external access"):
+            store.rows("SET enable_external_access = true")
 
 
 def matrix_file(folder: Path, **jobs: str) -> Path:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import StageError, UsageError
-from tools.ci.publishing import BRANCH, Published, Remote, publish
+from tools.ci.publishing import Published, Remote, publish
 
 FOLDER = Path("analysis_result")
+BRANCH = "arborist/report-main"
 
 
 def git(*arguments: str | Path) -> str:
@@ -88,6 +89,31 @@ def test_a_changed_report_is_proposed_once_and_then_updated(step, remote, monkey
     assert branch_files(step, BRANCH)["analysis_result/README.md"] == "newer"
 
 
+def test_the_request_of_a_fork_is_not_ours(step, remote) -> None:
+    """Its branch may have any name; whoever merges it merges what stands in it."""
+    theirs = {"head": BRANCH, "base": "main", "state": "open", "title": "theirs", "body": "theirs", "fork": True}
+    (step.runs / "pull_requests.json").write_text(json.dumps([theirs]))
+    publish(incoming(step, README="new"), FOLDER, remote, "pull-request")
+    first, second = requests(step)
+    assert first == theirs
+    assert second["body"] == "## new"
+
+
+def test_each_branch_has_a_request_of_its_own(step, remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands on another branch does not come into the request for main."""
+    publish(incoming(step, README="new"), FOLDER, remote, "pull-request")
+    checkout(step, step.folder / "bare", monkeypatch)
+    Path("code.py").write_text("not for main")
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--all", "-m", "other")
+    git("push", "--quiet", "origin", "HEAD:refs/heads/other")
+    done = publish(incoming(step, README="newer"), FOLDER, Remote(remote.url, "other"), "pull-request")
+    assert done.branch == "arborist/report-other"
+    assert branch_files(step, BRANCH)["code.py"] == "code"
+    assert [(request["head"], request["base"]) for request in requests(step)] == [
+        (BRANCH, "main"), (done.branch, "other"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("to", ["pull-request", "commit"])
 def test_nothing_is_pushed_when_the_manifest_alone_differs(to, step, remote) -> None:
     before = git("-C", step.folder / "bare", "for-each-ref")
@@ -148,13 +174,6 @@ def test_a_request_that_could_not_be_opened_is_opened_by_the_next_try(step, remo
     checkout(step, step.folder / "bare", monkeypatch)
     assert publish(incoming(step, README="new"), FOLDER, remote, "pull-request") == Published(BRANCH, 2)
     assert [request["state"] for request in requests(step)] == ["open"]
-
-
-def test_the_request_of_a_fork_with_a_branch_of_the_same_name_is_left_alone(step, remote) -> None:
-    theirs = {"head": BRANCH, "base": "main", "state": "open", "title": "theirs", "body": "theirs", "fork": True}
-    (step.runs / "pull_requests.json").write_text(json.dumps([theirs]))
-    publish(incoming(step, README="new"), FOLDER, remote, "pull-request")
-    assert [request["body"] for request in requests(step)] == ["theirs", "## new"]
 
 
 def test_what_is_no_report_is_refused(step, remote) -> None:

@@ -74,7 +74,7 @@ def test_an_output_holds_whatever_text(step) -> None:
 
 def test_outside_a_workflow_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_OUTPUT", raising=False)
-    with pytest.raises(UsageError, match="GITHUB_OUTPUT: expected the path"):
+    with pytest.raises(UsageError, match="GITHUB_OUTPUT: expected a value"):
         write_output("a", "b")
 
 

@@ -57,6 +57,15 @@ def test_numbers_of_runs_are_no_texts(step) -> None:
     assert restored(step) == (10, ["prune"])
 
 
+@pytest.mark.parametrize("event", ["pull_request", "push", "workflow_run"])
+def test_what_a_fork_can_start_leaves_no_store(event: str, step) -> None:
+    finished(step.runs, 1, "extract")
+    finished(step.runs, 2, "process", event="workflow_dispatch")
+    for run_id in range(3, 40):
+        finished(step.runs, run_id, "prune" if run_id == 39 else None, event=event)
+    assert restored(step) == (2, ["process"])
+
+
 def test_a_damaged_store_is_passed_over(step, capsys: pytest.CaptureFixture[str]) -> None:
     finished(step.runs, 1, "extract")
     finished(step.runs, 2, "prune")

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from pipeline.errors import StageError, UsageError
 from pipeline.settings import ROOT
 from pruning.methods import METHODS
+from tools.single_model.__main__ import app
 from tools.single_model.order import Order, read_model, read_order, read_text
 from tools.single_model.work import answer_of, evaluate_words, prune_words
 from tools.workflows import Machine, run_workflow
@@ -24,6 +26,12 @@ def test_what_may_be_asked() -> None:
         "Qwen/Qwen2.5-0.5B", "wanda", 0.25, "Salesforce/wikitext/wikitext-2-raw-v1:train", "reference"
     )
     assert order.name == "Qwen--Qwen2.5-0.5B.wanda.0.25"
+
+
+def test_every_method_has_a_name_that_an_artifact_may_have() -> None:
+    names = {Order("Qwen/Qwen2.5-0.5B", method, 0.5, "", "").name for method in METHODS.names()}
+    assert len(names) == len(METHODS)
+    assert [name for name in names if FORBIDDEN.search(name)] == []
 
 
 @pytest.mark.parametrize(
@@ -106,11 +114,16 @@ def test_the_device_is_the_repositorys_variable(tmp_path: Path, monkeypatch: pyt
         answer_of(prune_words(order, tmp_path / "checkpoint"))
 
 
+@pytest.mark.parametrize(
+    ("model", "code", "said"), [("reference/llama", 0, "its files are here"), ("/etc", 2, "model:")]
+)
+def test_the_files_of_what_may_be_asked_are_fetched(model: str, code: int, said: str) -> None:
+    answer = CliRunner().invoke(app, ["fetch", "--model", model])
+    assert answer.exit_code == code
+    assert said in answer.output
+
+
 def test_a_gpu_runner_where_one_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from typer.testing import CliRunner
-
-    from tools.single_model.__main__ import app
-
     for said, expected in (("", '"ubuntu-24.04"'), ("true", '["self-hosted", "gpu"]')):
         file = tmp_path / f"outputs{said}"
         monkeypatch.setenv("GITHUB_OUTPUT", str(file))

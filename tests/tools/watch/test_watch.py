@@ -81,6 +81,13 @@ def test_tallies_count_what_was_tried(rows: list[tuple[str, int]]) -> None:
     assert tally.done == sum(count for status, count in rows if status in ("extracted", "done"))
 
 
+@pytest.mark.parametrize(
+    "line", ["@everyone <b>,failed,100", f"models,failed,{'9' * 5000}", f"{'x' * 200_000},failed,1"]
+)
+def test_a_line_of_somebody_else_does_not_count(line: str) -> None:
+    assert tallies_of(f"what,status,count\nmodels,done,7\n{line}\n") == {"models": Tally(7)}
+
+
 @given(st.text())
 def test_any_text_is_read_or_left_out(text: str) -> None:
     assert all(tally.total >= 0 for tally in tallies_of(text).values())
@@ -171,7 +178,7 @@ def test_a_good_run_confirms_what_waits_for_nobody(
     (gh / "requests.json").write_text(
         json.dumps([{"number": number, "isCrossRepository": fork} for number, fork in enumerate(requests, 1)])
     )
-    assert confirmed_at() == expected
+    assert confirmed_at("main") == expected
     for line in (gh / "calls.jsonl").read_text().splitlines():
         call = json.loads(line)
         assert call[0] == "pr" or {"--event=schedule", "--status=success", "--workflow=pipeline.yml"} <= set(call)
@@ -180,7 +187,7 @@ def test_a_good_run_confirms_what_waits_for_nobody(
 def test_times_that_are_none(gh: Path) -> None:
     (gh / "runs.json").write_text('[{"createdAt": "yesterday"}]')
     with pytest.raises(StageError, match="expected times"):
-        confirmed_at()
+        confirmed_at("main")
 
 
 def test_an_issue_that_a_person_wrote_is_left_alone(gh: Path) -> None:

@@ -50,6 +50,34 @@ def test_what_a_pull_request_starts_may_only_read(workflow):
         assert [job.permissions for job in workflow.jobs.values()] == [{"contents": "read"}] * len(workflow.jobs)
 
 
+# Nothing that loads a model or asks a store from elsewhere for more than its tables; extraction builds its models in
+# processes that have no secret (`pipeline.engines.environment`).
+HOLDERS = {
+    "secrets.HF_TOKEN": {
+        "python -m pruning fetch",
+        "python -m pruning fetch --plan-only",
+        "python -m tools.single_model fetch",
+        "python run_pipeline.py --extract",
+    },
+    "github.token": {
+        "python -m tools.ci publish incoming",
+        "python -m tools.ci restore",
+        "python -m tools.watch --issue",
+    },
+}
+
+
+@pytest.mark.parametrize("secret", HOLDERS)
+def test_a_secret_is_in_the_environment_of_few_steps(secret):
+    runs = set()
+    for file in SURVEYS:
+        texts = {found.path: found.text for found in file.texts}
+        holding = [path for path, text in texts.items() if secret in text]
+        assert [path for path in holding if path[2:3] != ("steps",) or path[4:5] != ("env",)] == []
+        runs |= {texts[*path[:4], "run"] for path in holding}
+    assert runs == HOLDERS[secret]
+
+
 def test_only_known_events_start_anything():
     known = {"schedule", "workflow_dispatch", "push", "pull_request"}
     assert {event for file in SURVEYS for event in file.triggers} <= known
