@@ -1,7 +1,7 @@
-"""Runs stage 3 on a store and, when asked, dies by SIGKILL at a chosen point.
+"""Runs stage 3 on a store and dies by SIGKILL at a chosen point.
 
-Arguments: store, workers, and the point: `never`, `result:N` (after the N-th result), `insert:N` (in the transaction
-of the N-th result, when everything is written and nothing committed).
+Arguments: store, and the point: `result:N` (after the N-th result), `insert:N` (in the transaction of the N-th result,
+when everything is written and nothing committed).
 """
 
 import os
@@ -26,6 +26,7 @@ FLAGS = {
     "latency_repeats": "2",
     "max_params": "1M",
     "analyses": str(Path(__file__).with_name("blocks_alone.yaml")),
+    "workers": "1",  # results come in the order of the plan, and points are counted in it
 }
 
 
@@ -60,9 +61,9 @@ class _DyingProgress(PlainProgress):
         return counter
 
 
-def main(store_path: str, workers: str, point: str) -> None:
+def main(store_path: str, point: str) -> None:
     kind, _, number = point.partition(":")
-    death = _Death(int(number or 0))
+    death = _Death(int(number))
     progress = _DyingProgress(death) if kind == "result" else PlainProgress()
     with Store.open(Path(store_path)) as store:
         if kind == "insert":
@@ -75,8 +76,7 @@ def main(store_path: str, workers: str, point: str) -> None:
                     death.step()
 
             store.transaction = transaction_and_step  # pyright: ignore[reportAttributeAccessIssue]
-        report = stage.run(store, load_settings({**FLAGS, "workers": workers}), progress)
-    progress.result(str(report.counts))
+        stage.run(store, load_settings(FLAGS), progress)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import fields
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import UsageError
+from pipeline.progress import PlainProgress
 from pipeline.settings import ROOT, load_settings
 from pruning import stage
 from pruning.experiments.plan import make_plan
@@ -69,10 +71,16 @@ def fresh_store(model_folders: dict[str, Path], tmp_path_factory: pytest.TempPat
     return path
 
 
-def drive(store: Path, point: str = "never", workers: int = 2) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(DRIVER), str(store), str(workers), point]
+def finish(path: Path) -> dict[str, int]:
+    """Run the stage to its end here, with children of the server that all tests share, and return its counts."""
+    with Store.open(path) as store:
+        return stage.run(store, load_settings(FLAGS), PlainProgress()).counts
+
+
+def kill(path: Path, point: str) -> int:
+    """Run the stage in a process that dies at a point and return how it ended."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True)
+    return subprocess.run([sys.executable, str(DRIVER), str(path), point], env=environment).returncode
 
 
 def tables(path: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -84,8 +92,7 @@ def tables(path: Path) -> dict[str, list[tuple[Any, ...]]]:
 def undisturbed(fresh_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("undisturbed") / "store.duckdb"
     shutil.copyfile(fresh_store, path)
-    answer = drive(path)
-    assert answer.returncode == 0, answer.stderr
+    finish(path)
     return path
 
 
@@ -121,11 +128,9 @@ def test_the_same_again_runs_nothing(undisturbed: Path, tmp_path: Path) -> None:
     path = tmp_path / "store.duckdb"
     shutil.copyfile(undisturbed, path)
     before = tables(path)
-    answer = drive(path)
-    assert "'experiments done': 0" in answer.stdout
-    assert "'experiments from earlier runs': 36" in answer.stdout
-    assert "'analyses done': 0" in answer.stdout
-    assert "'analyses from earlier runs': 4" in answer.stdout
+    counts = finish(path)
+    assert (counts["experiments done"], counts["experiments from earlier runs"]) == (0, 36)
+    assert (counts["analyses done"], counts["analyses from earlier runs"]) == (0, 4)
     assert tables(path) == before
 
 
@@ -135,13 +140,11 @@ def test_sigkill_and_again_gives_the_undisturbed_tables(
 ) -> None:
     path = tmp_path / "store.duckdb"
     shutil.copyfile(fresh_store, path)
-    assert drive(path, point, workers=1).returncode == -9
+    assert kill(path, point) == -signal.SIGKILL
     kept = len(tables(path)["experiments"])
     kind, _, number = point.partition(":")
     assert kept == min(36, int(number) - (kind == "insert"))  # whole transactions only; then come the analyses
-    answer = drive(path, workers=1)
-    assert answer.returncode == 0, answer.stderr
-    assert f"'experiments from earlier runs': {kept}" in answer.stdout
+    assert finish(path)["experiments from earlier runs"] == kept
     assert tables(path) == tables(undisturbed)
 
 
