@@ -257,5 +257,5 @@ def test_a_hostile_value_is_no_command_and_ends_the_run_with_a_message(world: Wo
     result = world.run("workflow_dispatch", {"limit": f'"; touch {canary}; $(touch {canary})'})
     assert {job.id: job.result for job in result.jobs if job.result != "skipped"} == {"plan": "failure"}
     log = result.job("plan").log
-    assert log is not None and "--limit: expected models a task; got" in log.read_text()
+    assert log is not None and "--limit: expected models a task of the Hub; got" in log.read_text()
     assert not canary.exists()

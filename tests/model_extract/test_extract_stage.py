@@ -208,8 +208,9 @@ def test_only_the_deaths_of_full_memory_are_tried_again(detail: str, reason: str
     assert _refusal(Outcome("a", "crashed", None, detail, 1.0)).reason == reason
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_whole_catalogue() -> None:
+    """`tools.check_run` asks the same of the run that CI makes after the tests."""
     with Store.open(None) as store:
         report = run_stage(store, load_settings({"source": "builtin"}))
         builtin = store.rows("SELECT count(*), count(DISTINCT model_id) FROM extractions WHERE source = 'builtin'")
