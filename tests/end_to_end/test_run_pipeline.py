@@ -138,7 +138,7 @@ def test_killed_in_any_stage_and_resumed_it_ends_the_same(
     else:
         disturbed = [stage, *from_directory(trained)]
         shutil.copy(undisturbed / f"before{stage}.duckdb", tmp_path / "store.duckdb")
-    for _ in range(3):
+    for _ in range(2):
         _kill_after(moments.uniform(0.5, 4.0), command(*disturbed, *SMALL, *places(tmp_path)))
     run(*disturbed, *SMALL, *places(tmp_path))
     run(stage, *from_directory(trained), *SMALL, *places(tmp_path))

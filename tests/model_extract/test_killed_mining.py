@@ -90,10 +90,10 @@ def undisturbed(server: HubServer) -> dict[str, list[str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("seed", "every"), [(1, 3), *(pytest.param(seed, 1, marks=pytest.mark.long) for seed in (1, 2, 3))]
+    ("seed", "every"), [(1, 4), *(pytest.param(seed, 1, marks=pytest.mark.long) for seed in (1, 2, 3))]
 )
 def test_killed_and_resumed(seed: int, every: int, server: HubServer, undisturbed: dict[str, list[str]]) -> None:
-    """Kill at every third of the ten moments, or at all of them."""
+    """Kill at every fourth of the ten moments, one a phase, or at all of them."""
     with new_place() as place:
         orphans: list[int] = []
         for moment in moments(seed)[::every]:

@@ -23,7 +23,7 @@ FLAGS = {
     "max_params": "10M",
     "analyses": str(ROOT / "tests" / "end_to_end" / "small_analyses.toml"),
     "damage_windows": "2",
-    "workers": "2",
+    "workers": "1",  # each imports torch on Ray
 }
 MODELS = ("gpt2",)
 # What two runs of the same work may write differently: who wrote it and when, and what a clock or a meter says.
@@ -37,7 +37,7 @@ def ray_cluster() -> Iterator[None]:
         pytest.skip("the extra 'ray' is not installed")
     from pipeline.engines.ray import session
 
-    with session(2):
+    with session(1):
         yield
 
 
