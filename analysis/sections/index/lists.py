@@ -5,7 +5,7 @@ from analysis.document import Block, Bullets, Code, Column, Inline, Link, Table,
 from analysis.section import Answers, Section
 from analysis.sections.extract.catalog import MISSING, OUTCOMES, SOURCES
 from analysis.sections.index.words import CITED_FAMILIES, CITED_OUTCOMES, joined, model_link
-from analysis.sections.process.families import FAMILIES, FamilyRow
+from analysis.sections.process.families import FAMILIES, FAMILY_COLUMNS, FamilyRow
 from analysis.sections.process.families import MISSING as NO_FAMILIES
 
 TOP_FAMILIES = 10
@@ -14,16 +14,6 @@ TOP_REASONS = 8
 
 def _families(answers: Answers) -> tuple[Block, ...]:
     rows = answers[FAMILIES]
-    columns = (
-        Column("Family"),
-        Column("Models", numeric=True),
-        Column("Structures", numeric=True),
-        Column("Layers", numeric=True),
-        Column("Parameters", numeric=True),
-        Column("Downloads", numeric=True),
-        Column("Representative"),
-        Column("Weights"),
-    )
     cells = tuple(_family_cells(row) for row in rows[:TOP_FAMILIES])
     which = "The largest families" if len(rows) > TOP_FAMILIES else "All families"
     more = joined(Link("all of processing", "reports/process.md"), ".")
@@ -32,7 +22,7 @@ def _families(answers: Answers) -> tuple[Block, ...]:
         more,
         cites(CITED_FAMILIES),
     )
-    return explained, Table(columns, cells)
+    return explained, Table(FAMILY_COLUMNS, cells)
 
 
 def _family_cells(row: FamilyRow) -> tuple[Inline, ...]:

@@ -14,6 +14,16 @@ MISSING = ("No families yet: run", Code("python run_pipeline.py --process"))
 TOP_FAMILIES = 20
 LISTED_FAMILIES = 100
 LISTED_TRAITS = 60
+FAMILY_COLUMNS = (
+    Column("Family"),
+    Column("Models", numeric=True),
+    Column("Structures", numeric=True),
+    Column("Layers", numeric=True),
+    Column("Parameters", numeric=True),
+    Column("Downloads", numeric=True),
+    Column("Representative"),
+    Column("Weights"),
+)
 
 
 @dataclass(frozen=True)
@@ -82,17 +92,7 @@ def families_picture(rows: list[FamilyRow]) -> Picture:
 
 def families_table(rows: list[FamilyRow]) -> Table:
     """Return families with their ranges, in the order given."""
-    columns = (
-        Column("Family"),
-        Column("Models", numeric=True),
-        Column("Structures", numeric=True),
-        Column("Layers", numeric=True),
-        Column("Parameters", numeric=True),
-        Column("Downloads", numeric=True),
-        Column("Representative"),
-        Column("Weights"),
-        Column("Members, for example"),
-    )
+    columns = (*FAMILY_COLUMNS, Column("Members, for example"))
     return Table(columns, tuple(_family_cells(row) for row in rows))
 
 
