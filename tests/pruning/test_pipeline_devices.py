@@ -179,6 +179,18 @@ def test_the_cpu_is_checked_without_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 0
 
 
+def test_the_warm_server_asks_nothing_of_cuda() -> None:
+    """What has asked the driver can no longer be forked into a child that computes on it."""
+    code = (
+        "import sys, torch\nfrom importlib import import_module\nfrom pruning.experiments.run import PRELOAD\n"
+        "for name in ('is_available', 'device_count', '_lazy_init'):\n"
+        "    setattr(torch.cuda, name, lambda *_, name=name: sys.exit(f'{name} was called'))\n"
+        "for name in PRELOAD:\n    import_module(name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [
