@@ -1,4 +1,4 @@
-# The pipeline on any machine: docs/OPERATIONS.md, "Docker".
+# The pipeline on any machine, on a GPU with `--gpus all` and `--device cuda`: docs/OPERATIONS.md, "Docker".
 FROM python:3.11-slim-bookworm
 WORKDIR /arborist
 COPY requirements.lock ./

@@ -59,6 +59,10 @@ def main(
     modules: dict[StageName, Stage] = {name: cast(Stage, import_module(STAGE_MODULES[name])) for name in stages}
     for module in modules.values():
         module.check(settings)
+    if "prune" in modules and not dry_run:
+        from pruning.devices import check_machine
+
+        check_machine(settings)  # before the hours of the stages that come first
     # A dry run leaves nothing behind, not even an empty store.
     with Store.open(settings.store if settings.store.exists() or not dry_run else None) as store:
         for name, module in modules.items():

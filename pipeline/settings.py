@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     directory: str = Field(description="folder of checkpoints or config.json files, for --source directory")
     offline: bool = Field(description="never ask the Hub")
     engine: Literal["local", "ray", "slurm"] = Field(description="what runs the work: local|ray|slurm")
-    workers: int = Field(ge=0, le=512, description="child processes; 0 = one a core")
+    workers: int = Field(ge=0, le=512, description="child processes; 0 = one a core, one alone to prune on a GPU")
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = Field(
         description="where pruning computes: auto|cpu|cuda|cuda:i"
     )

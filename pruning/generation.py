@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pruning.devices import device_of
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -23,7 +25,7 @@ def greedy_continuation(model: "PreTrainedModel", token_ids: Sequence[int], *, u
         bos_token_id=model.generation_config.bos_token_id,
         pad_token_id=0,
     )
-    prompt = torch.tensor([token_ids])
+    prompt = torch.tensor([token_ids], device=device_of(model))
     with torch.inference_mode():
         output: torch.Tensor = model.generate(  # pyright: ignore[reportCallIssue]  # its stub says Tensor
             prompt, attention_mask=torch.ones_like(prompt), generation_config=config

@@ -9,6 +9,7 @@ from pipeline.text import count_of
 from pruning.analyses.plan import AnalysisPlan, configured_steps, make_analysis_plan
 from pruning.analyses.proxies import update_proxies
 from pruning.analyses.slices import run_slices
+from pruning.devices import check_machine, pruning_workers
 from pruning.experiments.cost import DEFAULT_SECONDS
 from pruning.experiments.describe import describe_methods
 from pruning.experiments.plan import Plan, check_settings, make_plan
@@ -24,7 +25,10 @@ _SECONDS_AN_ANALYSIS = 5.0
 
 
 def check(settings: Settings) -> None:
-    """Raise `UsageError` for an unknown method or analysis, a ratio, a device or a window that cannot be used."""
+    """Raise `UsageError` for an unknown method or analysis, a ratio, a device or a window that cannot be used.
+
+    Whether this machine has the device is `check_machine`'s: a plan is made anywhere.
+    """
     check_settings(settings)
     configured_steps(settings)
 
@@ -34,6 +38,7 @@ def run(store: Store, settings: Settings, progress: Progress) -> StageReport:
 
     Raises `StageError`, and `UsageError` before the run begins.
     """
+    check_machine(settings)
     plan, analyses, deadline = make_plan(store, settings), _analyses(store, settings), deadline_of(settings)
     with store.run("prune", settings.model_dump()) as handle:
         counts = run_plan(store, handle, plan, settings, progress, deadline) if plan.todo else Counter[str]()
@@ -84,7 +89,7 @@ def plan(store: Store, settings: Settings) -> StagePlan:
         f"{count_of(len(possible), 'experiment')} to run on {models}, {work}",
         f"{len(measurable):,} analyses to run on {models}, {analyses.finished:,} done before",
     )
-    seconds = (made.seconds + _SECONDS_AN_ANALYSIS * len(measurable)) / settings.worker_count
+    seconds = (made.seconds + _SECONDS_AN_ANALYSIS * len(measurable)) / pruning_workers(settings)
     notes = (*_notes(made, settings), *_analysis_notes(analyses))
     return StagePlan("prune", (*steps, *notes), 0, seconds, tuple(map(_item, possible)))
 
@@ -111,7 +116,7 @@ def _plan_without_models(settings: Settings) -> StagePlan:
         "stages before will have chosen"
     )
     each = DEFAULT_SECONDS * experiments + _SECONDS_AN_ANALYSIS * analyses
-    return StagePlan("prune", (step,), 0, each * len(REFERENCE_MODELS) / settings.worker_count)
+    return StagePlan("prune", (step,), 0, each * len(REFERENCE_MODELS) / pruning_workers(settings))
 
 
 def _notes(plan: Plan, settings: Settings) -> tuple[str, ...]:

@@ -260,7 +260,7 @@ CREATE TABLE analyses (
     settings     VARCHAR NOT NULL, -- JSON of the options that change a number, keys sorted; of a file the hash of its content
     options      VARCHAR NOT NULL, -- JSON of all options, those that choose components too: what was asked for
     seed         INTEGER NOT NULL, -- seed of what is drawn, the calibration text too; 0 where nothing is
-    device       VARCHAR NOT NULL, -- such as cpu
+    device       VARCHAR NOT NULL, -- cpu or cuda
     status       VARCHAR NOT NULL, -- done | partial (stopped by its time limit) | refused | failed
     reason       VARCHAR,          -- from the list of experiments; NULL = done or partial
     detail       VARCHAR,          -- what was expected and what was found, or what was left out; NULL = nothing to say
@@ -321,7 +321,7 @@ CREATE TABLE experiments (
     seed            INTEGER NOT NULL, -- seed of the experiment
     calibration     VARCHAR,          -- blake2b of the calibration text; NULL = the method needs none
     evaluation      VARCHAR NOT NULL, -- blake2b of the evaluation text
-    device          VARCHAR NOT NULL, -- cpu or cuda:i
+    device          VARCHAR NOT NULL, -- cpu or cuda
     status          VARCHAR NOT NULL, -- done, refused or failed
     reason          VARCHAR,          -- unsupported, ratio_too_small, timeout, out_of_memory, crashed, not_finite or error; NULL = done
     detail          VARCHAR,          -- the original words; NULL = nothing to add

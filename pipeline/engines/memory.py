@@ -7,7 +7,7 @@ import sys
 MEMORY_EXIT = 137  # what a shell shows for a process that the kernel ended for want of memory
 _NO_MEMORY = re.compile(
     r"can't allocate memory|cannot allocate memory|out of memory|std::bad_alloc|failed to map segment"
-    r"|can't start new thread",
+    r"|can't start new thread|_STATUS_ALLOC_FAILED",  # the last is said by cuBLAS and cuDNN
     re.IGNORECASE,
 )
 _LOST_ERROR = re.compile(r"without (setting an exception|exception set)")

@@ -18,8 +18,8 @@ from pruning.analyses.proxies import update_proxies
 from pruning.analyses.records import Piece, Reads, Subject
 from pruning.analyses.run import Ending, Time, ending_detail, run_analysis
 from pruning.analyses.specification import Order, lacks_calibration, order_for
-from pruning.analyses.storing import PieceWriter, finished_components, last_endings, store_ending
-from pruning.devices import command_device
+from pruning.analyses.storing import PieceWriter, check_one_device, finished_components, last_endings, store_ending
+from pruning.devices import command_device, device_type
 from pruning.errors import UnsupportedModelError
 from pruning.model_commands import text_plan
 from pruning.models import Checkpoint, resolve
@@ -60,11 +60,13 @@ def analyse_command(asked: AnalyseOrder, settings: Settings, progress: Progress)
     work = _work(base, configuration, texts, device)
     if "evaluation" in work.texts and work.texts["evaluation"] is None:
         progress.note(f"{base.name}: {NO_TEXT}; name another with --evaluation (a text file or a dataset)")
-    with Store.open(settings.store) as store, store.run("analyse", settings.model_dump()) as handle:
-        session = _Session(store, handle, work, settings, progress)
-        with _exported(session, asked.output):
-            _analyse(session)
-        update_proxies(store, handle.run_id)
+    with Store.open(settings.store) as store:
+        check_one_device(store, device_type(device))
+        with store.run("analyse", settings.model_dump()) as handle:
+            session = _Session(store, handle, work, settings, progress)
+            with _exported(session, asked.output):
+                _analyse(session)
+            update_proxies(store, handle.run_id)
     _say_ended(session)
 
 
@@ -125,7 +127,8 @@ def _work(base: Checkpoint, configuration: Configuration, plan: TextPlan, device
     }
     check_apart(texts.get("calibration"), texts.get("evaluation"))
     model = identify(base)
-    orders = (order_for(model, step, texts, seed=plan.seed, device=device) for step in configuration.steps)
+    kind = device_type(device)
+    orders = (order_for(model, step, texts, seed=plan.seed, device=kind) for step in configuration.steps)
     return _Work(base, texts, tuple(dict.fromkeys(orders)), device)
 
 

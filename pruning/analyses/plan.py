@@ -8,9 +8,9 @@ from pipeline.settings import Settings
 from pruning.analyses.configurations import Step, load_configuration
 from pruning.analyses.records import Reads
 from pruning.analyses.specification import ModelIdentity, Order, lacks_calibration, order_for
-from pruning.analyses.storing import is_over, last_endings
+from pruning.analyses.storing import check_one_device, is_over, last_endings
+from pruning.devices import device_name, device_type
 from pruning.experiments.candidates import CandidateRow, candidates, folder_of, no_weights
-from pruning.experiments.plan import check_device
 from pruning.experiments.specification import TextSizes
 from pruning.texts import NO_TEXT, Text, text_for
 from store import Store
@@ -20,12 +20,16 @@ NONE = "none"
 
 @dataclass(frozen=True)
 class PlannedAnalysis:
-    """An order and where its model lies. `refusal` says why it cannot be done at all; None = it can be tried."""
+    """An order and where its model lies. `refusal` says why it cannot be done at all; None = it can be tried.
+
+    `device` is where it is computed: cpu, cuda or cuda:i.
+    """
 
     order: Order
     folder: Path | None
     sizes: TextSizes
     refusal: str | None = None
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,10 @@ def configured_steps(settings: Settings) -> tuple[Step, ...]:
 
 
 def make_analysis_plan(store: Store, settings: Settings) -> AnalysisPlan:
-    """Return what is to do. Raises `UsageError` for what the settings name and nobody knows."""
+    """Return what is to do. Raises `UsageError` for what the settings name and nobody knows, and for another device."""
     steps = configured_steps(settings)
+    if steps:
+        check_one_device(store, device_type(settings.device))
     planned = [each for row in candidates(store, settings).models for each in _planned(row, steps, settings)]
     endings = last_endings(store)
     todo = tuple(each for each in planned if not is_over(endings.get((each.order.key, each.order.options))))
@@ -60,13 +66,13 @@ def texts_for(folder: Path, sizes: TextSizes, seed: int) -> dict[Reads, Text | N
 
 
 def _planned(row: CandidateRow, steps: Sequence[Step], settings: Settings) -> Iterator[PlannedAnalysis]:
-    folder, device = folder_of(row), check_device(settings.device)
+    folder, device = folder_of(row), device_name(settings.device)
     sizes = TextSizes(settings.damage_windows, settings.calibration_windows, settings.window_tokens)
     texts = texts_for(folder, sizes, settings.seed) if folder else {}
     model = ModelIdentity(row.model_id, row.source, row.revision)
     for step in steps:
-        order = order_for(model, step, texts, seed=settings.seed, device=device)
-        yield PlannedAnalysis(order, folder, sizes, _refusal(row, folder, order))
+        order = order_for(model, step, texts, seed=settings.seed, device=device_type(settings.device))
+        yield PlannedAnalysis(order, folder, sizes, _refusal(row, folder, order), device)
 
 
 def _refusal(row: CandidateRow, folder: Path | None, order: Order) -> str | None:

@@ -19,6 +19,7 @@ from pruning.analyses.records import Piece, Subject
 from pruning.analyses.run import Ending, Time, run_analysis
 from pruning.analyses.specification import Order
 from pruning.analyses.storing import finished_components, store_ending, store_pieces
+from pruning.devices import give_back, gpus_of, pruning_workers
 from pruning.errors import PruningError
 from pruning.experiments.run import ENGINE_REASONS, PRELOAD
 from pruning.experiments.work import dense_model
@@ -147,9 +148,9 @@ def _outcomes(driver: _Driver, todo: Mapping[int, _Sofar]) -> Iterable[Outcome[S
             tasks.append(Task(str(place), Slice(planned, finished, SLICE_SECONDS, driver.deadline)))
         else:
             yield Outcome(str(place), "done", Sliced((), Ending("refused", "unsupported", planned.refusal)), "", 0.0)
-    limits = Limits(settings.experiment_memory, settings.experiment_seconds)
+    limits = Limits(settings.experiment_memory, settings.experiment_seconds, gpus=gpus_of(settings))
     yield from engine_for(settings).run(
-        measure_slice, tasks, workers=settings.worker_count, limits=limits, preload=PRELOAD
+        measure_slice, tasks, workers=pruning_workers(settings), limits=limits, preload=PRELOAD
     )
 
 
@@ -166,6 +167,8 @@ def measure_slice(task: Slice) -> Sliced:
         ending = run_analysis(task.planned.order.step, _subject(task), pieces.append, limit)
     except (PruningError, UsageError) as error:  # options may ask for a layer that this model does not have
         ending = Ending("refused", "unsupported", str(error))
+    finally:
+        give_back(task.planned.device)
     return Sliced(tuple(pieces), ending)
 
 
@@ -175,7 +178,7 @@ def _subject(task: Slice) -> Subject:
 
     order, folder = task.planned.order, task.planned.folder
     assert folder is not None
-    model = dense_model(folder)
+    model = dense_model(folder, task.planned.device)
     texts = texts_for(folder, task.planned.sizes, order.specification.seed)
     return order.subject(model, find_adapter(model), texts.get(order.step.analysis.reads), task.finished)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from pipeline.errors import UsageError
 from pruning.analyses.records import Piece
 from pruning.analyses.run import Ending, ending_detail
 from pruning.analyses.specification import Order, Specification
@@ -13,6 +14,7 @@ from store.provenance import git_commit
 from store.records import AnalysisRecord, AnalysisStatus, ExperimentReason, RedundancyRecord
 
 _QUERIES = Path(__file__).resolve().parent / "queries"
+_DEVICES = "SELECT DISTINCT device FROM analyses WHERE status IN ('done', 'partial') ORDER BY device"
 # A transaction costs ten milliseconds: components that come faster than this are written together.
 _SECONDS_BETWEEN = 0.5
 # What may end otherwise on another day; every other end stands until the specification or the options change.
@@ -113,6 +115,19 @@ def is_over(row: EndingRow | None) -> bool:
     if row is None or row.status == "partial":
         return False
     return not (row.status == "failed" and row.reason in _WORTH_RETRYING)
+
+
+def check_one_device(store: Store, device: str) -> None:
+    """Raise `UsageError` where the store's numbers of analyses are of another device than cpu or cuda, as given.
+
+    Of each analysis of a model the newest numbers count, and analyses are compared with one another.
+    """
+    found = {known.partition(":")[0] for (known,) in store.rows(_DEVICES)}
+    if found - {device}:
+        raise UsageError(
+            f"--device: the store holds redundancy analyses computed on {' and '.join(sorted(found))}, expected are "
+            f"those of one device, got {device}: take another --store for it, or --analyses none to prune without them"
+        )
 
 
 def last_endings(store: Store) -> dict[tuple[str, str], EndingRow]:

@@ -66,6 +66,6 @@ def costs_of(rows: Iterable[CostRow]) -> Costs:
     return Costs(by_model, {method: tuple(found) for method, found in by_method.items()})
 
 
-def known_costs(store: Store) -> Costs:
-    """Return what the experiments of a store took."""
-    return costs_of(store.fetch(COSTS))
+def known_costs(store: Store, device: str) -> Costs:
+    """Return what the experiments of a store took on cpu or cuda."""
+    return costs_of(store.fetch(COSTS, device=device))

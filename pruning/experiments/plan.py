@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.engines import engine_for
 from pipeline.errors import UsageError
 from pipeline.settings import Settings
+from pruning.devices import check_numbering, device_name, device_type
 from pruning.evaluation import METRICS
 from pruning.experiments.candidates import CandidateRow, candidates, folder_of, no_weights
 from pruning.experiments.cost import Costs, known_costs
@@ -57,18 +58,17 @@ def make_plan(store: Store, settings: Settings) -> Plan:
 
     What failed stands, whatever the reason, until `--retry-failed` or another specification: an endless loop would
     otherwise cost its whole time limit in every run. A killed run leaves no row of what it was working on, so that this
-    is simply done next time. Raises `UsageError` for an unknown method or key, short windows or a device other than the
-    CPU.
+    is simply done next time. The plan for a device can be made where there is none. Raises `UsageError` for an unknown
+    method or key and for short windows.
     """
     check_settings(settings)
     methods = [METHODS[name] for name in dict.fromkeys(settings.methods)]
-    device = check_device(settings.device)
     found = candidates(store, settings)
-    costs = known_costs(store)
+    costs = known_costs(store, device_type(settings.device))
     everything = [
         _with_seconds(experiment, row, costs, settings)
         for row in found.models
-        for experiment in _experiments_of(row, methods, settings, device)
+        for experiment in _experiments_of(row, methods, settings)
     ]
     # Ordered before any is left out: a second seed whose first one is done is a second seed still.
     experiments = _chosen(by_information(everything), settings.only)
@@ -118,23 +118,17 @@ def check_settings(settings: Settings) -> None:
         METHODS[name]
     for ratio in settings.ratios:
         check_ratio(ratio)
-    check_device(settings.device)
+    check_numbering(settings)
     engine_for(settings).check()
     check_window(settings.window_tokens)
 
 
-def check_device(wanted: str) -> str:
-    """Return the device that is computed on. Raises `UsageError` for another one than the CPU."""
-    if wanted not in ("auto", "cpu"):
-        raise UsageError(f"--device: expected auto or cpu, got {wanted!r}; this version prunes and measures on the CPU")
-    return "cpu"
-
-
-def _experiments_of(row: CandidateRow, methods: list[Method], settings: Settings, device: str) -> Iterator[Experiment]:
+def _experiments_of(row: CandidateRow, methods: list[Method], settings: Settings) -> Iterator[Experiment]:
     folder = folder_of(row)
     sizes = TextSizes(settings.evaluation_windows, settings.calibration_windows, settings.window_tokens)
     evaluation = text_for(folder, "evaluation", sizes.evaluation_windows, sizes.window_tokens) if folder else None
-    dense = Experiment(_dense(row, folder, evaluation, settings, device), folder, sizes, _refusal(row, folder))
+    specification, device = _dense(row, folder, evaluation, settings), device_name(settings.device)
+    dense = Experiment(specification, folder, sizes, _refusal(row, folder), device=device)
     yield dense
     for method in methods:
         for ratio in ratios_of(method, settings.ratios):
@@ -165,9 +159,7 @@ def _calibration(dense: Experiment, seed: int) -> Text | None:
     return text_for(dense.folder, "calibration", dense.sizes.calibration_windows, dense.sizes.window_tokens, seed)
 
 
-def _dense(
-    row: CandidateRow, folder: Path | None, evaluation: Text | None, settings: Settings, device: str
-) -> Specification:
+def _dense(row: CandidateRow, folder: Path | None, evaluation: Text | None, settings: Settings) -> Specification:
     return Specification(
         model_id=row.model_id,
         source=row.source,
@@ -180,7 +172,7 @@ def _dense(
         calibration=None,
         evaluation=NOISE_HASH if folder and evaluation is None else _hash(evaluation),
         latency_repeats=settings.latency_repeats,
-        device=device,
+        device=device_type(settings.device),
         metrics=METRICS.names(),
     )
 

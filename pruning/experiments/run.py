@@ -8,6 +8,7 @@ from itertools import takewhile
 from pipeline.engines import Limits, Outcome, Task, engine_for
 from pipeline.progress import Progress
 from pipeline.settings import Settings
+from pruning.devices import gpus_of, pruning_workers
 from pruning.experiments.plan import Plan
 from pruning.experiments.specification import Experiment
 from pruning.experiments.work import Result, perform
@@ -75,10 +76,10 @@ def _outcomes(
         else:
             refused = Result("refused", "unsupported", experiment.refusal)
             yield Outcome(experiment.specification.key, "done", refused, "", 0.0)
-    limits = Limits(settings.experiment_memory, settings.experiment_seconds)
-    engine = engine_for(settings)
+    limits = Limits(settings.experiment_memory, settings.experiment_seconds, gpus=gpus_of(settings))
+    engine, workers = engine_for(settings), pruning_workers(settings)
     in_time = takewhile(lambda _: deadline is None or time.monotonic() < deadline, possible)
-    yield from engine.run(perform, in_time, workers=settings.worker_count, limits=limits, preload=PRELOAD)
+    yield from engine.run(perform, in_time, workers=workers, limits=limits, preload=PRELOAD)
 
 
 def _result(outcome: Outcome[Result]) -> Result:

@@ -19,8 +19,8 @@ class Specification:
     """One experiment; method "dense" with ratio 0 is the model as it is.
 
     `calibration` and `evaluation` are hashes of texts; an evaluation "noise" has none and compares outputs on noise,
-    "none" says that no text could be looked for. `seed` is 0 where nothing is drawn. `metrics` are the names of
-    all metrics that are measured.
+    "none" says that no text could be looked for. `seed` is 0 where nothing is drawn. `device` is cpu or cuda: numbers
+    of one are never compared with those of the other. `metrics` are the names of all metrics that are measured.
     """
 
     model_id: str
@@ -57,7 +57,8 @@ class TextSizes:
 class Experiment:
     """A specification, where its model lies, and the estimated time of one worker.
 
-    `refusal` says why it cannot be done at all; None = it can be tried.
+    `refusal` says why it cannot be done at all; None = it can be tried. `device` is where it is computed: cpu, cuda or
+    cuda:i.
     """
 
     specification: Specification
@@ -65,3 +66,4 @@ class Experiment:
     sizes: TextSizes
     refusal: str | None = None
     seconds: float = 0.0
+    device: str = "cpu"

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pruning.devices import give_back
 from pruning.errors import PruningError, UnsupportedModelError
 from pruning.evaluation.records import Measurement
 from pruning.experiments.specification import Experiment, TextSizes
@@ -53,6 +54,8 @@ def perform(experiment: Experiment) -> Result:
     except PruningError as error:
         status: ExperimentStatus = "failed" if error.reason == "not_finite" else "refused"
         return Result(status, error.reason, str(error))
+    finally:
+        give_back(experiment.device)
 
 
 def _measured(experiment: Experiment) -> Result:
@@ -67,7 +70,7 @@ def _measured(experiment: Experiment) -> Result:
     torch.set_num_threads(1)
     specification, folder = experiment.specification, experiment.folder
     evaluation = _evaluation(folder, experiment.sizes)
-    dense = dense_model(folder)
+    dense = dense_model(folder, experiment.device)
     model, pruned = (dense, None) if specification.ratio == 0 else _pruned(dense, experiment)
     seen = observe(
         model,
@@ -75,14 +78,14 @@ def _measured(experiment: Experiment) -> Result:
         dtype=stored_dtype(folder),
         repeats=specification.latency_repeats,
         dense=None if model is dense else dense,
-        dense_logits=None if model is dense else _dense_logits(folder, experiment.sizes),
+        dense_logits=None if model is dense else _dense_logits(folder, experiment.sizes, experiment.device),
     )
     result = Result(
         "done",
         None,
         None,
         tuple(measure(seen).items()),
-        tuple(sample_texts(model, folder, prompts(SAMPLES))) if _predicts(folder, evaluation) else (),
+        tuple(sample_texts(model, folder, prompts(SAMPLES))) if _predicts(dense, evaluation) else (),
         tuple(zip(seen.window_losses, seen.window_tokens, strict=True)),
         tuple(_checks(experiment, seen, pruned)),
     )
@@ -103,8 +106,8 @@ def _checks(experiment: Experiment, seen: "Observation", pruned: Pruned | None) 
     assert experiment.folder is not None
     yield counts_possible(seen)
     if pruned is not None:
-        dense = find_adapter(dense_model(experiment.folder))
-        yield sparsity(pruned, dense, _dense_nonzeros(experiment.folder), seen.nonzeros)
+        where = experiment.folder, experiment.device
+        yield sparsity(pruned, find_adapter(dense_model(*where)), _dense_nonzeros(*where), seen.nonzeros)
     if experiment.specification.calibration is not None:
         yield from _text_checks(experiment.folder, experiment.sizes, experiment.specification.seed)
 
@@ -122,38 +125,39 @@ def _text_checks(folder: Path, sizes: TextSizes, seed: int) -> tuple[Check, ...]
 
 
 @lru_cache(maxsize=1)
-def dense_model(folder: Path) -> "PreTrainedModel":
-    """Keep the model of the last task: tasks come in the order of models."""
+def dense_model(folder: Path, device: str) -> "PreTrainedModel":
+    """Keep the model of the last task on its device: tasks come in the order of models."""
     from pruning.models import load_model
 
-    return load_model(folder)
+    return load_model(folder).to(device)  # pyright: ignore[reportArgumentType]  # its stub knows no str
 
 
 @lru_cache(maxsize=1)
-def _dense_nonzeros(folder: Path) -> int:
+def _dense_nonzeros(folder: Path, device: str) -> int:
     from pruning.adapters.find import find_adapter
     from pruning.evaluation.observe import count_nonzeros
 
-    return count_nonzeros(dense_model(folder), find_adapter(dense_model(folder)))
+    dense = dense_model(folder, device)
+    return count_nonzeros(dense, find_adapter(dense))
 
 
 @lru_cache(maxsize=1)
-def _dense_logits(folder: Path, sizes: TextSizes) -> "tuple[torch.Tensor, ...] | None":
+def _dense_logits(folder: Path, sizes: TextSizes, device: str) -> "tuple[torch.Tensor, ...] | None":
     """Keep what the model of the last experiment predicts of the evaluation text, where that is little."""
     from pruning.evaluation.scoring import kept_logits
 
-    evaluation = _evaluation(folder, sizes)
-    if evaluation is None or not _predicts(folder, evaluation):
+    evaluation, dense = _evaluation(folder, sizes), dense_model(folder, device)
+    if evaluation is None or not _predicts(dense, evaluation):
         return None
-    return kept_logits(dense_model(folder), evaluation.windows)
+    return kept_logits(dense, evaluation.windows)
 
 
-def _predicts(folder: Path, evaluation: Text | None) -> bool:
+def _predicts(dense: "PreTrainedModel", evaluation: Text | None) -> bool:
     """Return whether there is a text and the model predicts the next token of it."""
     from pruning.adapters import find_adapter
     from pruning.evaluation.observe import predicts_text
 
-    return evaluation is not None and predicts_text(find_adapter(dense_model(folder)))
+    return evaluation is not None and predicts_text(find_adapter(dense))
 
 
 def _pruned(dense: "PreTrainedModel", experiment: Experiment) -> tuple["PreTrainedModel", Pruned]:

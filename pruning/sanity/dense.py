@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.engines import Engine, Limits, Outcome, Task, engine_for
 from pipeline.settings import Settings
+from pruning.devices import device_name, device_type, gpus_of, pruning_workers
 from pruning.experiments.candidates import candidates, folder_of
 from pruning.experiments.specification import TextSizes
 from pruning.sanity.records import Check, answer
@@ -30,6 +31,7 @@ class DenseRow:
     model_id: str
     revision: str
     evaluation: str
+    device: str
     nats: list[float]
     tokens: list[int]
 
@@ -39,11 +41,12 @@ OPEN = Query(_QUERIES / "open_dense.sql", DenseRow)
 
 @dataclass(frozen=True)
 class Again:
-    """A dense model to measure again."""
+    """A dense model to measure again, on a device as torch calls it."""
 
     row: DenseRow
     folder: Path
     sizes: TextSizes
+    device: str
 
 
 def check_dense(
@@ -51,17 +54,18 @@ def check_dense(
 ) -> None:
     """Measure every dense model once more that has not been found again yet, and write a check each.
 
-    One whose folder or text is not at hand with these settings waits for a run where they are, and so does what would
+    One whose folder, text or device is not that of these settings waits for a run where it is, and so does what would
     begin after `deadline`, a moment of `time.monotonic`; None = no limit.
     """
     found = {again.row.experiment_key: again for again in _open(store, settings)}
     if not found:
         return
     engine: Engine = engine_for(settings)
-    limits = Limits(settings.experiment_memory, settings.experiment_seconds)
+    limits = Limits(settings.experiment_memory, settings.experiment_seconds, gpus=gpus_of(settings))
+    workers = pruning_workers(settings)
     tasks = (Task(key, again) for key, again in found.items())
     in_time = takewhile(lambda _: deadline is None or time.monotonic() < deadline, tasks)
-    for outcome in engine.run(losses_again, in_time, workers=settings.worker_count, limits=limits, preload=preload):
+    for outcome in engine.run(losses_again, in_time, workers=workers, limits=limits, preload=preload):
         row = found[outcome.key].row
         check = _compared(row, outcome)
         store.insert(
@@ -70,7 +74,7 @@ def check_dense(
 
 
 def _open(store: Store, settings: Settings) -> list[Again]:
-    rows = store.fetch(OPEN)
+    rows = [row for row in store.fetch(OPEN) if row.device == device_type(settings.device)]
     if not rows:
         return []
     folders = {(row.source, row.model_id, row.revision): folder_of(row) for row in candidates(store, settings).models}
@@ -80,7 +84,7 @@ def _open(store: Store, settings: Settings) -> list[Again]:
         folder = folders.get((row.source, row.model_id, row.revision))
         text = _text(folder, sizes) if folder else None
         if folder and text and text.text_hash == row.evaluation:
-            ready.append(Again(row, folder, sizes))
+            ready.append(Again(row, folder, sizes, device_name(settings.device)))
     return ready
 
 
@@ -98,7 +102,8 @@ def losses_again(again: Again) -> tuple[float, ...]:
     torch.set_num_threads(1)
     text = _text(again.folder, again.sizes)
     assert text is not None
-    scores = score_windows(load_model(again.folder), text.windows[::-1], text.scored_from[::-1])
+    model = load_model(again.folder).to(again.device)  # pyright: ignore[reportArgumentType]  # its stub knows no str
+    scores = score_windows(model, text.windows[::-1], text.scored_from[::-1])
     return scores.losses[::-1]
 
 

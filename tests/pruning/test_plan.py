@@ -126,7 +126,9 @@ def test_what_is_left_keeps_its_order_when_a_run_goes_on(path: Path) -> None:
 
 def test_no_dense_model_is_measured_again_after_the_time_limit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[str] = []
-    again = Again(DenseRow("key", "directory", "llama", "1", "text", [1.0], [1]), path, TextSizes(2, 2, 32))
+    again = Again(
+        DenseRow("key", "directory", "llama", "1", "text", "cpu", [1.0], [1]), path, TextSizes(2, 2, 32), "cpu"
+    )
     monkeypatch.setattr(dense, "_open", lambda *_: [again])
     monkeypatch.setattr(dense, "engine_for", lambda _: HereEngine())
     monkeypatch.setattr(dense, "_compared", lambda row, _: begun.append(row.model_id) or Check("dense_again", "ok", ""))
@@ -261,7 +263,7 @@ def test_a_tokenizer_that_lies_about_its_mask_has_none(checkpoints: dict[str, Pa
 
 @pytest.mark.parametrize("query", [COSTS, OUTCOMES, CANDIDATES], ids=lambda query: query.path.stem)
 def test_a_query_gives_the_columns_of_its_row(query: Query[Any]) -> None:
-    sql = query.sql().replace("$licenses", "[]")
+    sql = query.sql().replace("$licenses", "[]").replace("$device", "'cpu'")
     with Store.open(None) as store:
         described = store.rows(f"DESCRIBE {sql}")
     assert [column for column, *_ in described] == [field.name for field in fields(query.row)]

@@ -209,7 +209,6 @@ def test_the_plan_and_settings_that_cannot_be_used(fresh_store: Path) -> None:
     for flag, value, words in (
         ("methods", "magnitud", "Did you mean magnitude"),
         ("analyses", "standart", "Did you mean standard"),
-        ("device", "cuda", "--device: expected auto or cpu"),
         ("window_tokens", "8", "--window-tokens: expected at least 16"),
     ):
         with pytest.raises(UsageError, match=words):

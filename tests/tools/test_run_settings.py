@@ -9,7 +9,7 @@ from tools.workflows import read_workflow, references
 
 # What a job decides itself, what names places of a machine, and what is for one run by hand.
 NOT_FOR_A_WORKFLOW = {
-    "store", "output_dir", "directory", "only", "max_minutes", "engine", "device", "offline", "fresh", "retry_failed",
+    "store", "output_dir", "directory", "only", "max_minutes", "engine", "offline", "fresh", "retry_failed",
     "append_timestamp",
 }  # fmt: skip
 

@@ -44,11 +44,12 @@ def plan(settings: Settings, progress: Progress) -> None:
     """Check all settings before anything starts, say what will run, write the jobs of extraction and the runner."""
     from store import Store
     from tools.ci.command_files import write_output, write_summary
-    from tools.ci.planning import extract_matrix, runner
+    from tools.ci.planning import check_gpu, extract_matrix, runner
     from tools.ci.request import read_request
     from tools.ci.summary import table
 
     request = read_request()
+    check_gpu(request, settings)
     modules = _stage_modules()
     for name in request.planned_stages:
         modules[name].check(settings)
@@ -113,8 +114,10 @@ def redundancy(settings: Settings, progress: Progress) -> None:
     from pruning.analyses.plan import make_analysis_plan
     from pruning.analyses.proxies import update_proxies
     from pruning.analyses.slices import run_slices
+    from pruning.devices import check_machine
     from store import Store
 
+    check_machine(settings)
     with Store.open(settings.store, create=False) as store:
         todo = make_analysis_plan(store, settings)
         with store.run("prune", settings.model_dump()) as handle:

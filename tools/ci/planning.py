@@ -2,7 +2,9 @@
 
 import json
 
+from pipeline.errors import UsageError
 from pipeline.settings import Settings
+from pruning.devices import gpus_of
 from pruning.experiments.plan import Plan
 from pruning.experiments.shards import MOST_SHARDS, cut, matrix, safe_name
 from tools.ci.request import Request
@@ -17,6 +19,15 @@ MOST_A_RUN = 10_000
 def runner(request: Request) -> str:
     """Return the labels of the machines that prune, as JSON."""
     return json.dumps(list(GPU_LABELS) if request.gpu_runner else HOSTED)
+
+
+def check_gpu(request: Request, settings: Settings) -> None:
+    """Raise `UsageError` for a GPU on machines of GitHub, which have none."""
+    if gpus_of(settings) and not request.gpu_runner:
+        raise UsageError(
+            f"ARBORIST_DEVICE: expected auto or cpu on {HOSTED}, got {settings.device!r}; machines of your own "
+            "prune where ARBORIST_GPU_RUNNER is true"
+        )
 
 
 def extract_matrix(settings: Settings) -> str:

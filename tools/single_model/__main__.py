@@ -28,7 +28,7 @@ Evaluation = Annotated[str, _option("evaluation", "the same, for the perplexity"
 @app.command()
 @with_settings("seed", "device")
 def check(
-    settings: Settings,  # noqa: ARG001  # read, so that a bad one is refused; `python -m pruning` takes them
+    settings: Settings,
     progress: Progress,
     model: Model,
     method: Method,
@@ -38,11 +38,12 @@ def check(
 ) -> None:
     """Check what was asked before a machine is taken, and write the runner's labels and the artifact's name."""
     from tools.ci.command_files import write_output
-    from tools.ci.planning import runner
+    from tools.ci.planning import check_gpu, runner
     from tools.ci.request import read_request
 
-    order = read_order(model, method, ratio, calibration, evaluation)
-    write_output("runner", runner(read_request()))
+    order, request = read_order(model, method, ratio, calibration, evaluation), read_request()
+    check_gpu(request, settings)
+    write_output("runner", runner(request))
     write_output("name", order.name)
     progress.result(f"{order.model}: {order.method} at {order.ratio:g}", name=order.name)
 

@@ -1,4 +1,4 @@
--- What finished experiments took: the median by method and model, whatever the ratio, the seed and the revision.
+-- What finished experiments took on a device: the median by method and model, whatever the ratio, the seed and the revision.
 -- What a time limit ended took as long at least; a refusal says nothing of the work.
 WITH sizes AS (
     SELECT taken.source, taken.model_id, max(counted.value)::BIGINT AS parameters
@@ -15,6 +15,6 @@ SELECT
     any_value(sizes.parameters) AS parameters
 FROM current_experiments AS taken
 LEFT JOIN sizes USING (source, model_id)
-WHERE taken.status = 'done' OR taken.reason = 'timeout'
+WHERE taken.device = $device AND (taken.status = 'done' OR taken.reason = 'timeout')
 GROUP BY taken.method, taken.source, taken.model_id
 ORDER BY taken.method, taken.source, taken.model_id

@@ -5,6 +5,7 @@ SELECT
     experiment.model_id,
     experiment.revision,
     experiment.evaluation,
+    experiment.device,
     list(loss.nats ORDER BY loss.window_position) AS nats,
     list(loss.tokens ORDER BY loss.window_position) AS tokens
 FROM current_experiments AS experiment

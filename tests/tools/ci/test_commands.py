@@ -56,3 +56,20 @@ def test_publishing_nowhere(step, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_restoring_outside_a_workflow(step, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_REF_NAME")
     assert "GITHUB_REF_NAME: expected a value" in run("restore", "--store", step.folder / "b.duckdb", code=2)
+
+
+def test_a_gpu_is_planned_for_where_there_is_none_and_refused_on_githubs_machines(
+    path: Path, step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setenv("ARBORIST_DEVICE", "cuda")
+    monkeypatch.setenv("ARBORIST_SOURCE", "reference")
+    said = run("plan", "--store", path, code=2)
+    assert "ARBORIST_DEVICE: expected auto or cpu on ubuntu-24.04, got 'cuda'" in said
+    assert not step.output.exists()
+    monkeypatch.setenv("ARBORIST_GPU_RUNNER", "true")
+    run("plan", "--store", path)
+    assert "0 experiments in 0 jobs" in run("matrix", "--store", path)
+    assert "torch sees 0 CUDA devices here" in run("redundancy", "--store", path, code=2)
+    with Store.open(path, create=False) as store:
+        assert store.rows("SELECT count(*) FROM runs") == [(0,)]

@@ -131,3 +131,6 @@ def test_a_gpu_runner_where_one_is_set(tmp_path: Path, monkeypatch: pytest.Monke
         words = ["check", "--model", "reference/llama", "--method", "magnitude", "--ratio", "0.5"]
         assert CliRunner().invoke(app, words).exit_code == 0
         assert expected in file.read_text()
+        answer = CliRunner().invoke(app, [*words, "--device", "cuda"])
+        assert answer.exit_code == (0 if said else 2)
+        assert said or "ARBORIST_DEVICE: expected auto or cpu on ubuntu-24.04, got 'cuda'" in answer.output
