@@ -75,9 +75,11 @@ def contents(folder: Path, name: str = "store") -> dict[str, list[tuple[object, 
 
 
 @pytest.fixture(scope="module")
-def configs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Bare configs of small models: enough of them that a kill falls between two."""
-    folder = tmp_path_factory.mktemp("configs")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two of the project's own models and bare configs of others: enough of them that a kill falls between two."""
+    folder = tmp_path_factory.mktemp("models")
+    for name in TRAINED:
+        shutil.copytree(ROOT / "reference_models" / name, folder / name)
     for layers in range(1, 25):
         config = {"model_type": "gpt2", "n_layer": layers, "n_embd": 64, "n_head": 4, "vocab_size": 100}
         (folder / f"gpt2-{layers}.json").write_text(json.dumps(config), encoding="utf-8")
@@ -86,22 +88,11 @@ def configs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two of the project's own models."""
-    folder = tmp_path_factory.mktemp("trained")
-    for name in TRAINED:
-        shutil.copytree(ROOT / "reference_models" / name, folder / name)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, configs: Path, trained: Path) -> Path:
-    """A folder with a finished store and report, and the store as it was before and after each stage."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
+    """A folder with a finished store and report, and the store as it was after each stage."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    run("--extract", *from_directory(configs), *SMALL, *places(folder))
     for stage in STAGES:
-        shutil.copy(folder / "store.duckdb", folder / f"before{stage}.duckdb")
-        run(stage, *from_directory(trained), *SMALL, *places(folder))
+        run(stage, *from_directory(models), *SMALL, *places(folder))
         shutil.copy(folder / "store.duckdb", folder / f"after{stage}.duckdb")
     return folder
 
@@ -115,9 +106,9 @@ def test_the_pipeline_leaves_experiments_and_a_report(undisturbed: Path) -> None
     assert len(list((undisturbed / "report" / "images").glob("*.png"))) >= 6
 
 
-def test_nothing_is_done_twice(undisturbed: Path, trained: Path) -> None:
+def test_nothing_is_done_twice(undisturbed: Path, models: Path) -> None:
     before = contents(undisturbed)
-    answer = run("--all", *from_directory(trained), *SMALL, *places(undisturbed), "--json")
+    answer = run("--all", *from_directory(models), *SMALL, *places(undisturbed), "--json")
     results = [json.loads(line) for line in answer.stdout.splitlines()]
     stages = {each["stage"]: each for each in results if each["event"] == "result"}
     assert list(stages) == ["extract", "process", "prune", "analyze"]
@@ -129,22 +120,23 @@ def test_nothing_is_done_twice(undisturbed: Path, trained: Path) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_killed_in_any_stage_and_resumed_it_ends_the_same(
-    stage: str, undisturbed: Path, configs: Path, trained: Path, tmp_path: Path
+    stage: str, undisturbed: Path, models: Path, tmp_path: Path
 ) -> None:
     """Stages before run undisturbed, `stage` is killed at random moments, then it goes to its end."""
-    moments = random.Random(stage)
-    if stage == "--extract":
-        disturbed = [stage, *from_directory(configs)]
-    else:
-        disturbed = [stage, *from_directory(trained)]
-        shutil.copy(undisturbed / f"before{stage}.duckdb", tmp_path / "store.duckdb")
+    moments, disturbed = random.Random(stage), [stage, *from_directory(models), *SMALL, *places(tmp_path)]
+    if stage != STAGES[0]:
+        shutil.copy(before(stage, undisturbed), tmp_path / "store.duckdb")
     for _ in range(2):
-        _kill_after(moments.uniform(0.5, 4.0), command(*disturbed, *SMALL, *places(tmp_path)))
-    run(*disturbed, *SMALL, *places(tmp_path))
-    run(stage, *from_directory(trained), *SMALL, *places(tmp_path))
+        _kill_after(moments.uniform(0.5, 4.0), command(*disturbed))
+    run(*disturbed)
     expected, found = contents(undisturbed, f"after{stage}"), contents(tmp_path)
     for table, rows in expected.items():
         assert found[table] == rows, table
+
+
+def before(stage: str, undisturbed: Path) -> Path:
+    """Return the store as it was before a stage: after the one before it."""
+    return undisturbed / f"after{STAGES[STAGES.index(stage) - 1]}.duckdb"
 
 
 def _kill_after(seconds: float, arguments: list[str]) -> None:
@@ -156,7 +148,7 @@ def _kill_after(seconds: float, arguments: list[str]) -> None:
 
 
 def test_ctrl_c_ends_at_once_says_how_to_go_on_and_keeps_what_is_done(undisturbed: Path, tmp_path: Path) -> None:
-    shutil.copy(undisturbed / "before--prune.duckdb", tmp_path / "store.duckdb")
+    shutil.copy(before("--prune", undisturbed), tmp_path / "store.duckdb")
     arguments = command("--prune", *SMALL, *places(tmp_path))
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True) as process:
         assert process.stderr is not None
@@ -173,7 +165,7 @@ def test_ctrl_c_ends_at_once_says_how_to_go_on_and_keeps_what_is_done(undisturbe
 
 
 def test_the_pipeline_runs_from_any_folder(undisturbed: Path, tmp_path: Path) -> None:
-    shutil.copy(undisturbed / "before--prune.duckdb", tmp_path / "store.duckdb")
+    shutil.copy(before("--prune", undisturbed), tmp_path / "store.duckdb")
     arguments = command("--prune", "--dry-run", *SMALL, *places(tmp_path))
     answer = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "8 experiments to run on 2 models" in answer.stdout
