@@ -1,4 +1,4 @@
-"""Heatmaps over layers: a panel a target, one scale of colours for all of them."""
+"""Heatmaps: a table with a text a cell, and layers with a panel a target and one scale of colours for all of them."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,45 @@ def draw_layer_heatmaps(
         figure.colorbar(axes[0].images[0], ax=axes, label=value_label, shrink=0.8, format="%g")
     heading(figure, title)
     return figure
+
+
+def draw_table(
+    axes: "Axes",
+    table: Frame,
+    texts: Frame,
+    *,
+    scale: "Normalize",
+    colours: str,
+    value_label: str,
+    slanted: bool = True,
+) -> None:
+    """Draw a table as cells with `texts`, of the same form, in them, and its bar of colours.
+
+    The cell of row i and column j is the square from (j, i) to (j + 1, i + 1); one without a value stays white. Names
+    of rows and columns are drawn as they are; `slanted`: those of the columns are long.
+    """
+    cells = table.to_numpy(dtype=float)
+    mesh = axes.pcolormesh(cells, cmap=colours, norm=scale, edgecolors="white", linewidth=0.5)
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    turned = {"rotation": 40, "horizontalalignment": "right", "rotation_mode": "anchor"} if slanted else {}
+    axes.set_xticks([0.5 + column for column in range(cells.shape[1])], list(table.columns), **turned)
+    axes.set_yticks([0.5 + row for row in range(cells.shape[0])], list(table.index))
+    axes.figure.colorbar(mesh, ax=axes, label=value_label)
+    written, painted = texts.to_numpy(), mesh.to_rgba(cells)
+    for row, column in _places(cells):
+        axes.text(
+            column + 0.5, row + 0.5, written[row, column], fontsize=8, color=_readable_on(painted[row, column]),
+            horizontalalignment="center", verticalalignment="center", in_layout=False,
+        )  # fmt: skip
+
+
+def _readable_on(colour: Any) -> str:
+    """Return black or white, whichever is farther from a colour (red, green, blue, alpha in [0, 1]) in luminance."""
+    red, green, blue = (value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4 for value in colour[:3])
+    return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "white"
 
 
 def _table(part: Frame) -> Frame:

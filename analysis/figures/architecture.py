@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.numbers import short_count
+from pictures.heatmaps import draw_table
 from pictures.style import (
     COLORS,
     GREY,
@@ -68,7 +69,6 @@ def draw_kinds(frame: Frame, title: str, tasks: Sequence[str]) -> "Figure":
 
 def draw_kind_heatmap(frame: Frame, title: str, tasks: Sequence[str]) -> "Figure":
     """Heatmap, logarithmic: mean leaf modules a model, kinds by tasks. Columns kind, task, modules_per_model."""
-    import seaborn
     from matplotlib.colors import LogNorm
 
     wide = frame.pivot_table(index="kind", columns="task", values="modules_per_model", aggfunc="sum")
@@ -76,24 +76,15 @@ def draw_kind_heatmap(frame: Frame, title: str, tasks: Sequence[str]) -> "Figure
     wide = wide.loc[order, [task for task in tasks if task in wide]].rename(index=label, columns=label)
     figure, [axes] = axes_grid(3.6 + 0.75 * wide.shape[1], 2.6 + 0.3 * len(wide))
     lowest = max(float(wide.min(axis=None)), 0.01)
-    seaborn.heatmap(
+    draw_table(
+        axes,
         wide,
-        ax=axes,
-        norm=LogNorm(lowest, max(float(wide.max(axis=None)), lowest * 10)),
-        cmap="viridis_r",
-        annot=wide.map(lambda value: "" if value != value else f"{value:.2g}" if value < 100 else f"{value:.0f}"),
-        fmt="",
-        annot_kws={"fontsize": 8},
-        linewidths=0.5,
-        cbar_kws={"label": "modules a model (mean, log)"},
+        wide.map(lambda value: f"{value:.2g}" if value < 100 else f"{value:.0f}"),
+        scale=LogNorm(lowest, max(float(wide.max(axis=None)), lowest * 10)),
+        colours="viridis_r",
+        value_label="modules a model (mean, log)",
     )
     counts_on(colorbar_axis(axes))
-    axes.grid(False)
-    axes.set(xlabel="", ylabel="")
-    axes.tick_params(axis="x", rotation=40)
-    for text in axes.get_xticklabels():
-        text.set_horizontalalignment("right")
-        text.set_rotation_mode("anchor")
     heading(figure, title)
     return figure
 

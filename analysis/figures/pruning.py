@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from analysis.baselines import BASELINES
 from analysis.numbers import multiple
-from pictures.heatmaps import draw_cells
+from pictures.heatmaps import draw_cells, draw_table
 from pictures.style import (
     COLORS,
     GREY,
@@ -86,36 +86,30 @@ def draw_prunability(frame: Frame, title: str, best: Collection[tuple[str, str]]
 
     Columns model_id, method, scope, damage. `best` are the models and methods that are marked.
     """
-    import seaborn
     from matplotlib.colors import LogNorm
 
     wide = frame.pivot_table(index="method", columns="model_id", values="damage")
     scopes = dict(zip(frame["method"], frame["scope"], strict=True))
     medians = wide.median(axis=1)
     wide = wide.loc[sorted(wide.index, key=lambda method: (scopes[method], medians[method], method))]
-    texts = wide.map(lambda value: "" if value != value else multiple(value))
+    texts = wide.map(multiple, na_action="ignore")
     for model, method in best:
         texts.loc[method, model] = f"{texts.loc[method, model]} best"
     ends = [row for row in range(1, len(wide)) if scopes[wide.index[row]] != scopes[wide.index[row - 1]]]
     names = {method: label(f"{scopes[method]}: {method}", LONGEST_METHOD) for method in wide.index}
     wide = wide.rename(index=names, columns=label)
     figure, [axes] = axes_grid(4.5 + 1.2 * wide.shape[1], 2 + 0.32 * len(wide))
-    seaborn.heatmap(
+    draw_table(
+        axes,
         wide.clip(1, WORST_DAMAGE),
-        ax=axes,
-        norm=LogNorm(1, max(10.0, min(WORST_DAMAGE, float(wide.max(axis=None))))),
-        cmap="viridis_r",
-        annot=texts,
-        fmt="",
-        linewidths=0.5,
-        cbar_kws={"label": "perplexity / dense"},
+        texts,
+        scale=LogNorm(1, max(10.0, min(WORST_DAMAGE, float(wide.max(axis=None))))),
+        colours="viridis_r",
+        value_label="perplexity / dense",
+        slanted=wide.shape[1] > MOST_LEVEL,
     )
     axes.hlines(ends, 0, wide.shape[1], color="black", linewidth=1.2)
     multiples_on(colorbar_axis(axes), most=WORST_DAMAGE)
-    axes.grid(False)
-    axes.set(xlabel="", ylabel="")
-    axes.tick_params(axis="y", rotation=0)
-    axes.tick_params(axis="x", rotation=0 if wide.shape[1] <= MOST_LEVEL else 90)
     heading(figure, title)
     return figure
 

@@ -15,7 +15,6 @@ PRELOAD = (
     "matplotlib.backends.backend_agg",
     "matplotlib.figure",
     "pandas",
-    "seaborn",
     "PIL.Image",
 )
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pictures.heatmaps import draw_table
 from pictures.style import COLORS, GREY, Frame, axes_grid, colorbar_axis, counts_on, facets, heading, label, shares_on
 
 if TYPE_CHECKING:
@@ -125,28 +126,18 @@ def _heatmap(
     axes: "Axes", wide: Frame, value_label: str, limits: tuple[float | None, float | None], *, slanted: bool = True
 ) -> None:
     """Draw a table of fractions with a percentage a cell; empty cells stay white. A limit None = the one found."""
-    import seaborn
+    from matplotlib.colors import Normalize
 
-    seaborn.heatmap(
+    draw_table(
+        axes,
         wide.rename(index=_text, columns=_text),
-        ax=axes,
-        vmin=limits[0],
-        vmax=limits[1],
-        cmap=_COLOUR_MAP,
-        annot=wide.map(_percentage),
-        fmt="",
-        annot_kws={"fontsize": 8},
-        linewidths=0.5,
-        cbar_kws={"label": value_label},
+        wide.map(_percentage),
+        scale=Normalize(*limits),
+        colours=_COLOUR_MAP,
+        value_label=value_label,
+        slanted=slanted,
     )
     shares_on(colorbar_axis(axes))
-    axes.grid(visible=False)
-    axes.set(xlabel="", ylabel="")
-    axes.tick_params(axis="y", rotation=0)
-    axes.tick_params(axis="x", rotation=40 if slanted else 0)
-    for text in axes.get_xticklabels() if slanted else ():
-        text.set_horizontalalignment("right")
-        text.set_rotation_mode("anchor")
 
 
 def _text(name: object) -> str:
@@ -154,7 +145,5 @@ def _text(name: object) -> str:
 
 
 def _percentage(value: float) -> str:
-    """Return a fraction as percent without its sign; nothing where there is no value."""
-    if value != value:
-        return ""
+    """Return a fraction as percent without its sign."""
     return f"{100 * value:.0f}" if value >= _LEAST_WRITTEN else "<1"

@@ -7,11 +7,12 @@ from typing import Any
 import numpy
 import pandas
 import pytest
+from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
 from pictures.curves import draw_bars, draw_curves
-from pictures.heatmaps import draw_layer_heatmaps
-from pictures.style import png_of
+from pictures.heatmaps import draw_layer_heatmaps, draw_table
+from pictures.style import axes_grid, png_of
 
 LONG = "a name that no axis can hold " * 5 + "\u202e$x$"
 
@@ -112,3 +113,16 @@ def test_small_damage_has_a_bar_beside_a_great_one() -> None:
 def test_counts_in_cells_are_short() -> None:
     figure = draw_layer_heatmaps(cells(["a"], 1, lambda row, column: 13824.0), "t", value_label="v")
     assert [text.get_text() for text in figure.axes[0].texts] == ["13.8 K"]
+
+
+def test_a_table_has_its_texts_in_its_cells_and_none_where_there_is_no_value() -> None:
+    table = pandas.DataFrame({"x": [1.0, float("nan")], "y": [10.0, 100.0]}, index=["a", "b"])
+    _, [axes] = axes_grid(4, 3)
+    draw_table(axes, table, table.map("{:g}".format), scale=LogNorm(1, 100), colours="viridis", value_label="value")
+    assert [(text.get_position(), text.get_text(), text.get_color()) for text in axes.texts] == [
+        ((0.5, 0.5), "1", "white"), ((1.5, 0.5), "10", "black"), ((1.5, 1.5), "100", "black"),
+    ]  # fmt: skip
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["x", "y"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b"]
+    low, high = axes.get_ylim()
+    assert low > high  # the first row is above
