@@ -24,7 +24,8 @@ STORE = Path(os.environ.get("{variable}") or "{store}")
 STORE = next((above / STORE for above in (Path.cwd(), *Path.cwd().parents) if (above / STORE).is_file()), STORE)
 if not STORE.is_file():
     raise FileNotFoundError(f"no store at {{STORE}}: set {variable}, or make one with `make run`")
-connection = duckdb.connect(str(STORE), read_only=True)
+# A store may come from elsewhere, and its views are queries: it reads nothing but itself.
+connection = duckdb.connect(str(STORE), read_only=True, config={{"enable_external_access": False}})
 plt.style.use("tableau-colorblind10")
 plt.rcParams["text.parse_math"] = False  # names come from outside: a dollar sign in one is no formula
 

@@ -129,7 +129,7 @@ def draw_cells(panel: "Axes", table: Frame, scale: "Normalize", numbers: Frame |
     _ticks(panel.xaxis, table.columns)
     _ticks(panel.yaxis, table.index)
     if max(cells.shape) <= _MOST_NUMBERED:
-        _numbers(panel, cells, scale, cells if numbers is None else numbers.to_numpy(dtype=float))
+        _numbers(panel, image.to_rgba(cells), cells if numbers is None else numbers.to_numpy(dtype=float))
     return image
 
 
@@ -143,13 +143,11 @@ def _ticks(axis: Any, names: Any) -> None:
     axis.set_tick_params(labelsize=8)
 
 
-def _numbers(panel: "Axes", cells: Any, scale: "Normalize", shown: Any) -> None:
-    places: Any = scale(cells)
-    size = 8 if max(cells.shape) <= _MOST_NUMBERED / 2 else 6
-    for (row, column), value in ((place, shown[place]) for place in _places(cells)):
-        bright = places[row, column] > 0.5
+def _numbers(panel: "Axes", painted: Any, shown: Any) -> None:
+    size = 8 if max(shown.shape) <= _MOST_NUMBERED / 2 else 6
+    for row, column in _places(shown):
         panel.text(
-            column, row, _number(value), fontsize=size, color="black" if bright else "white",
+            column, row, _number(shown[row, column]), fontsize=size, color=_readable_on(painted[row, column]),
             horizontalalignment="center", verticalalignment="center", in_layout=False,
         )  # fmt: skip
 

@@ -1,9 +1,11 @@
 """For all tests."""
 
 import os
-from multiprocessing import forkserver, get_context
+from multiprocessing import get_context
 
 import pytest
+
+from pipeline.engines.local import start_server
 
 # Two test workers on two cores: more threads than cores wait for one another and take thirty times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -19,4 +21,4 @@ def warm_server() -> None:
     get_context("forkserver").set_forkserver_preload(
         ["torch", "transformers.modeling_utils", "transformers.generation.utils"]
     )
-    forkserver.ensure_running()
+    start_server()

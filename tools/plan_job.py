@@ -22,6 +22,8 @@ def main(arguments: list[str]) -> None:
     asked.add_argument("--last", action="store_true", help="the greatest number of a job")
     asked.add_argument("--job", type=int, metavar="N", help="the keys of job N, from 0")
     given = parser.parse_args(arguments)
+    if not given.plan.is_file():
+        sys.exit(f"expected a plan in {given.plan}: `python -m pruning run --plan-json FILE` writes one")
     jobs = jobs_of(given.plan)
     if not jobs:
         sys.exit(f"{given.plan} holds no job: nothing is left to prune")

@@ -45,7 +45,7 @@ class LocalEngine:
         context = get_context("forkserver")
         if preload:
             context.set_forkserver_preload([*preload])
-        _start_server()
+        start_server()
         waiting = iter(tasks)
         pool: list[Child] = []
         try:
@@ -72,7 +72,7 @@ class LocalEngine:
                 child.end()
 
 
-def _start_server() -> None:
+def start_server() -> None:
     """Start the fork server, if it does not run, with Ctrl-C blocked for it and for all children that it forks.
 
     Ctrl-C goes to the whole process group, but it is the parent's to handle.

@@ -14,6 +14,7 @@ if ((${#parts[@]} > 0)); then
     echo "expected no parts of an earlier plan in model_architecture/parts: first run scripts/slurm/analyze.sh" >&2
     exit 1
 fi
+rm -f model_architecture/plan.json  # what ends before the new plan leaves none
 .venv/bin/python run_pipeline.py --process "$@"
 # Before the plan: it refuses what has no weights. They lie in the cache of huggingface_hub, which the nodes share.
 .venv/bin/python -m pruning fetch

@@ -42,6 +42,7 @@ def restore(
 @with_settings(*Settings.model_fields)
 def plan(settings: Settings, progress: Progress) -> None:
     """Check all settings before anything starts, say what will run, write the jobs of extraction and the runner."""
+    from pruning.analyses.plan import configured_steps
     from store import Store
     from tools.ci.command_files import write_output, write_summary
     from tools.ci.planning import check_gpu, extract_matrix, runner
@@ -57,7 +58,7 @@ def plan(settings: Settings, progress: Progress) -> None:
     write_output("extract", extract_matrix(settings))
     write_output("runner", runner(request))
     write_output("publish", request.publish)
-    write_output("analyses", "true" if settings.analyses else "false")
+    write_output("analyses", "true" if configured_steps(settings) else "false")
     write_output("extract_minutes", f"{request.extract_minutes:g}")
     write_output("prune_minutes", f"{request.prune_minutes:g}")
     with Store.open(settings.store, create=False) as store:

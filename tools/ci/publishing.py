@@ -16,6 +16,7 @@ from tools.ci.programs import ask, failure, listed, told
 
 MOST_REQUESTS = 1000  # open ones of a branch's name, which any fork may give a branch of its own
 MANIFEST = "manifest.json"  # names the runs behind the report; it alone is no news
+MOST_PUSHES = 5  # each time the base moved in the second between the fetch and the push
 TITLE = "Report of the newest run"
 AUTHOR = ("-c", "user.name=github-actions[bot]", "-c", "user.email=github-actions[bot]@users.noreply.github.com")
 # Credentials come from gh, which takes them from GH_TOKEN: they stand in no file and no argument.
@@ -53,12 +54,15 @@ class Published:
 def publish(incoming: Path, folder: Path, remote: Remote, to: Destination) -> Published:
     """Replace `folder` of the base by the one below `incoming` and push it, again where the base moved meanwhile.
 
-    Raises `StageError`, also when the base holds the report of a later run, and `UsageError` when no report came in.
+    Raises `StageError`, also when the base or the open request holds the report of a later run, and `UsageError` when
+    no report came in or `folder` is not below the repository.
     """
+    if folder.is_absolute():
+        raise UsageError(f"--output-dir: expected a folder relative to the repository's, got {str(folder)!r}")
     lay_over(incoming / folder.name, folder)
     branch, options = (remote.base, ()) if to == "commit" else (remote.proposal, ("--force",))
-    while True:
-        tip = _tip(remote)
+    for left in reversed(range(MOST_PUSHES)):
+        tip = _fetched(remote, remote.base)
         changed = _stage(folder, tip)
         if not changed or (to == "pull-request" and _is_proposed(remote, folder)):
             return Published("", 0)
@@ -67,16 +71,17 @@ def publish(incoming: Path, folder: Path, remote: Remote, to: Destination) -> Pu
         answer = ask(push)
         if answer.code == 0:
             break
-        if _tip(remote) == tip:
+        if not left or _fetched(remote, remote.base) == tip:
             raise failure(push, answer)
     if to == "pull-request":
         _propose(remote, incoming / "summary.md")
     return Published(branch, len(changed))
 
 
-def _tip(remote: Remote) -> str:
-    """Fetch the newest commit of the base and return its name."""
-    told("git", *HELPER, "fetch", "--quiet", "--depth=1", remote.url, f"refs/heads/{remote.base}")
+def _fetched(remote: Remote, branch: str) -> str:
+    """Fetch the newest commit of a branch and return its name; a checkout with its history keeps it."""
+    depth = ("--depth=1",) if told("git", "rev-parse", "--is-shallow-repository") == "true" else ()
+    told("git", *HELPER, "fetch", "--quiet", *depth, remote.url, f"refs/heads/{branch}")
     return told("git", "rev-parse", "FETCH_HEAD")
 
 
@@ -86,11 +91,16 @@ def _stage(folder: Path, tip: str) -> list[str]:
     The files of the checkout stay what they are: this program runs from them.
     """
     told("git", "reset", "--quiet", tip)
-    there = ask(("git", "show", f"{tip}:./{folder.as_posix()}/{MANIFEST}")).output
-    if newest_run(there) > newest_run((folder / MANIFEST).read_text(encoding="utf-8")):
-        raise StageError("the report there is of a later run than this one, which was run again: nothing is published")
+    _check_not_older(folder, tip)
     told("git", "add", "--all", "--", str(folder))
     return news(told("git", "diff", "--cached", "--name-only"))
+
+
+def _check_not_older(folder: Path, commit: str) -> None:
+    """Raise `StageError` when a commit holds the report of a later run than the folder."""
+    there = ask(("git", "show", f"{commit}:./{folder.as_posix()}/{MANIFEST}")).output
+    if newest_run(there) > newest_run((folder / MANIFEST).read_text(encoding="utf-8")):
+        raise StageError("the report there is of a later run than this one, which was run again: nothing is published")
 
 
 def newest_run(manifest: str) -> str:
@@ -115,12 +125,17 @@ def news(names: str) -> list[str]:
 
 
 def _is_proposed(remote: Remote, folder: Path) -> bool:
-    """Say whether an open pull request holds this report already; a branch alone proposes nothing."""
-    branch = f"refs/heads/{remote.proposal}"
-    if open_request(remote.base) is None or not told("git", *HELPER, "ls-remote", remote.url, branch):
+    """Say whether an open pull request holds this report already; a branch alone proposes nothing.
+
+    Raises `StageError` when it holds a later one.
+    """
+    if open_request(remote.base) is None or not told(
+        "git", *HELPER, "ls-remote", remote.url, f"refs/heads/{remote.proposal}"
+    ):
         return False
-    told("git", *HELPER, "fetch", "--quiet", "--depth=1", remote.url, branch)
-    return not news(told("git", "diff", "--cached", "--name-only", "FETCH_HEAD", "--", str(folder)))
+    proposed = _fetched(remote, remote.proposal)
+    _check_not_older(folder, proposed)
+    return not news(told("git", "diff", "--cached", "--name-only", proposed, "--", str(folder)))
 
 
 def open_request(base: str) -> int | None:

@@ -15,7 +15,7 @@ def confirmed_at(branch: str) -> datetime | None:
 
     None without such a run, and while a newer report waits in a pull request. Raises `StageError` when gh cannot tell.
     """
-    runs = [] if open_request(branch) is not None else listed(*LAST_GOOD_RUN, fields="createdAt")
+    runs = [] if open_request(branch) is not None else listed(*LAST_GOOD_RUN, f"--branch={branch}", fields="createdAt")
     try:
         return max((datetime.fromisoformat(str(run["createdAt"])) for run in runs), default=None)
     except ValueError as error:

@@ -9,7 +9,7 @@ import yaml
 from pipeline.settings import ROOT
 
 FOLDER = ROOT / ".github/workflows"
-LONGEST_QUEUE_MINUTES = 48 * 60  # for a runner of one's own; then GitHub ends the job
+LONGEST_QUEUE_MINUTES = 24 * 60  # for a runner of one's own; then GitHub ends the job
 
 
 def jobs_of(path: Path) -> dict[str, Any]:

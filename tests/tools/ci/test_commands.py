@@ -1,6 +1,7 @@
 """The commands on a store in which nothing is to be done, and outside a workflow."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,16 @@ def test_publishing_nowhere(step, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_restoring_outside_a_workflow(step, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_REF_NAME")
     assert "GITHUB_REF_NAME: expected a value" in run("restore", "--store", step.folder / "b.duckdb", code=2)
+
+
+@pytest.mark.parametrize(("asked", "wanted"), [("none", "false"), ("standard", "true")])
+def test_a_job_for_analyses_where_there_are_any(
+    asked: str, wanted: str, path: Path, step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARBORIST_SOURCE", "reference")
+    monkeypatch.setenv("ARBORIST_ANALYSES", asked)
+    run("plan", "--store", path)
+    assert re.search(rf"^analyses<<(\S+)\n{wanted}\n\1$", step.output.read_text(), re.MULTILINE)
 
 
 def test_a_gpu_is_planned_for_where_there_is_none_and_refused_on_githubs_machines(

@@ -166,6 +166,32 @@ def test_a_run_that_is_run_again_does_not_replace_a_later_report(to, step, remot
     assert branch_files(step, "main")["analysis_result/README.md"] == "later"
 
 
+def test_a_run_that_is_run_again_does_not_replace_a_later_report_that_waits(step, remote, monkeypatch) -> None:
+    for run, name in (("20261116T1-a", "later"), ("20261109T1-b", "older")):
+        checkout(step, step.folder / "bare", monkeypatch)
+        given = incoming(step, README=name)
+        write(given / FOLDER, {"manifest.json": json.dumps({"origin": {"runs": [{"run_id": run}]}})})
+        if name == "older":
+            with pytest.raises(StageError, match="of a later run"):
+                publish(given, FOLDER, remote, "pull-request")
+        else:
+            publish(given, FOLDER, remote, "pull-request")
+    assert branch_files(step, BRANCH)["analysis_result/README.md"] == "later"
+
+
+def test_a_checkout_with_its_history_keeps_it(step, remote, monkeypatch) -> None:
+    push(step, {"code.py": "theirs"})
+    git("clone", "--quiet", remote.url, step.folder / "whole")
+    monkeypatch.chdir(step.folder / "whole")
+    publish(incoming(step, README="new"), FOLDER, remote, "commit")
+    assert git("rev-list", "--count", "HEAD") == "3"
+
+
+def test_a_folder_outside_the_repository_is_refused(step, remote) -> None:
+    with pytest.raises(UsageError, match="relative to the repository's"):
+        publish(incoming(step, README="new"), step.folder / "elsewhere", remote, "commit")
+
+
 def test_a_request_that_could_not_be_opened_is_opened_by_the_next_try(step, remote, monkeypatch) -> None:
     (step.runs / "requests_forbidden").touch()
     with pytest.raises(StageError, match=r"gh pr create.*not permitted to create"):

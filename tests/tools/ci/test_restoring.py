@@ -43,14 +43,6 @@ def test_the_newest_store_of_the_workflow_is_taken(step) -> None:
     assert [path.name for path in (step.folder / "here").iterdir()] == ["arborist.duckdb"]
 
 
-def test_a_pull_request_leaves_no_store_whatever_its_branch_is_called(step) -> None:
-    finished(step.runs, 1, "extract")
-    finished(step.runs, 2, "prune", event="workflow_dispatch")
-    for number in range(3, 40):
-        finished(step.runs, number, "analyze" if number == 39 else None, event="pull_request")
-    assert restored(step) == (2, ["prune"])
-
-
 def test_numbers_of_runs_are_no_texts(step) -> None:
     finished(step.runs, 9, "extract")
     finished(step.runs, 10, "prune")

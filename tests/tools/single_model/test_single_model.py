@@ -60,11 +60,6 @@ def test_methods_and_ratios(method: str, ratio: str, said: str) -> None:
         read_order("reference/llama", method, ratio, "", "")
 
 
-def test_an_artifact_can_have_the_name_of_every_order() -> None:
-    for method in METHODS.names():
-        assert FORBIDDEN.search(Order("a/b", method, 0.5, "", "").name) is None, method
-
-
 def test_values_never_stand_where_options_could() -> None:
     order = Order("a/b", "wanda", 0.25, "c/d", "")
     words = prune_words(order, Path("out/checkpoint"))

@@ -134,4 +134,13 @@ def test_every_script_has_limits_and_stops_at_a_failure(script: Path) -> None:
     assert "set -euo pipefail" in text
     assert script.stem in (ROOT / "docs/OPERATIONS.md").read_text()
     assert script.stat().st_mode & 0o111
-    assert "gres" not in text, "this version computes on the CPU: a reserved GPU would lie idle"
+    assert "gres" not in text, "the scripts compute on the CPU: a reserved GPU would lie idle"
+
+
+def test_a_plan_that_is_not_there_is_said(project: Path) -> None:
+    failing = '#!/bin/sh\ncase "$*" in *fetch*) exit 1 ;; esac\n'
+    (project / ".venv/bin/python").write_text(failing)
+    assert call(project, "process.sh").returncode == 1
+    plan = project / "model_architecture/plan.json"
+    with pytest.raises(SystemExit, match="expected a plan in"):
+        main([str(plan), "--last"])

@@ -228,11 +228,11 @@ def test_the_workflow_keeps_the_issue(published: Path, tmp_path: Path) -> None:
     gh = make_gh(tmp_path / "programs")
     machine = Machine(programs=(gh,))
 
-    def watch(days: str) -> tuple[str, dict[str, str] | None]:
+    def watch(days: str, publish: str = "") -> tuple[str, dict[str, str] | None]:
         git(checkout, "add", ".")
         git(checkout, "commit", "-q", "--allow-empty", "-m", "next")
         path = ROOT / ".github/workflows/watch.yml"
-        variables = {"ARBORIST_WATCH_DAYS": days}
+        variables = {"ARBORIST_WATCH_DAYS": days, "ARBORIST_PUBLISH": publish}
         result = run_workflow(path, "schedule", {}, variables, checkout, tmp_path / "runs", machine=machine)
         return result.conclusion, result.job("watch").permissions
 
@@ -245,6 +245,8 @@ def test_the_workflow_keeps_the_issue(published: Path, tmp_path: Path) -> None:
     (gh / "runs.json").write_text(json.dumps([{"createdAt": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}]))
     assert watch("") == ("success", allowed)
     assert "more than 9 days ago" not in str(issues(gh)[0]["body"])
+    assert watch("", "none") == ("success", allowed)
+    assert "more than 9 days ago" in str(issues(gh)[0]["body"])
     write_report(published, run_id(datetime.now(UTC)), 3)
     assert watch("") == ("success", allowed)
     assert issues(gh)[0]["state"] == "closed"
