@@ -61,7 +61,8 @@ def publish(incoming: Path, folder: Path, remote: Remote, to: Destination) -> Pu
         raise UsageError(f"--output-dir: expected a folder relative to the repository's, got {str(folder)!r}")
     lay_over(incoming / folder.name, folder)
     branch, options = (remote.base, ()) if to == "commit" else (remote.proposal, ("--force",))
-    for left in reversed(range(MOST_PUSHES)):
+    pushes = 0
+    while True:
         tip = _fetched(remote, remote.base)
         changed = _stage(folder, tip)
         if not changed or (to == "pull-request" and _is_proposed(remote, folder)):
@@ -71,7 +72,8 @@ def publish(incoming: Path, folder: Path, remote: Remote, to: Destination) -> Pu
         answer = ask(push)
         if answer.code == 0:
             break
-        if not left or _fetched(remote, remote.base) == tip:
+        pushes += 1
+        if pushes == MOST_PUSHES or _fetched(remote, remote.base) == tip:
             raise failure(push, answer)
     if to == "pull-request":
         _propose(remote, incoming / "summary.md")
@@ -129,9 +131,8 @@ def _is_proposed(remote: Remote, folder: Path) -> bool:
 
     Raises `StageError` when it holds a later one.
     """
-    if open_request(remote.base) is None or not told(
-        "git", *HELPER, "ls-remote", remote.url, f"refs/heads/{remote.proposal}"
-    ):
+    branch = f"refs/heads/{remote.proposal}"
+    if open_request(remote.base) is None or not told("git", *HELPER, "ls-remote", remote.url, branch):
         return False
     proposed = _fetched(remote, remote.proposal)
     _check_not_older(folder, proposed)
