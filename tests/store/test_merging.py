@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.errors import StoreUnreadableError, UsageError
+from pipeline.errors import StoreError, StoreUnreadableError, UsageError
 from store import Store
 from store.__main__ import app
 from store.merging import Merged, merge
@@ -90,6 +90,29 @@ def test_a_part_that_cannot_be_read_changes_nothing(parts: tuple[Content, list[P
         with pytest.raises(UsageError, match="twice"):
             merge(store, tmp_path / "all.duckdb")
         assert contents(store) == before
+
+
+def test_a_part_that_is_damaged_behind_its_beginning_changes_nothing(parts: tuple[Content, list[Path]]) -> None:
+    _, paths = parts
+    whole = paths[2].read_bytes()
+    paths[2].write_bytes(whole[: len(whole) // 2] + bytes(byte ^ 0xFF for byte in whole[len(whole) // 2 :]))
+    with Store.open(None) as store:
+        with pytest.raises(StoreUnreadableError, match="part2"):
+            merge(store, paths[2])
+        assert not any(contents(store).values())
+
+
+def test_a_store_that_cannot_take_a_part_does_not_blame_it(parts: tuple[Content, list[Path]]) -> None:
+    content, paths = parts
+    with Store.open(None) as store:
+        store.connection.execute("SET memory_limit = '2MB'")
+        with pytest.raises(StoreError, match="could not take it: Out of Memory") as caught:
+            merge(store, paths[2])
+        assert not isinstance(caught.value, StoreUnreadableError)
+        store.connection.execute("SET memory_limit = '1GB'")
+        assert not any(contents(store).values())
+        merge(store, paths[2])
+        assert contents(store) == content
 
 
 def test_a_path_with_quotes_is_a_path(parts: tuple[Content, list[Path]], tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.errors import StoreError, UsageError
+from pipeline.errors import StoreLockedError, StoreUnreadableError, UsageError
 from pipeline.progress import Progress
 from pipeline.text import count_of
 from store import Store
@@ -12,13 +12,14 @@ from store.merging import merge
 def gather(store: Store, folder: Path, progress: Progress) -> int:
     """Merge every store below a folder, in alphabetical order; return how many could not be read.
 
-    A job that was killed may leave half a file: what the others did is kept.
+    A job that was killed may leave half a file: what the others did is kept. Raises `StoreError` when the store cannot
+    take what a part has: to go on would hand on a store that lacks it.
     """
     unreadable = 0
     for path in sorted(folder.glob("**/*.duckdb")):
         try:
             merged = merge(store, path)
-        except (StoreError, UsageError) as error:
+        except (StoreLockedError, StoreUnreadableError, UsageError) as error:
             unreadable += 1
             progress.error(str(error))
         else:

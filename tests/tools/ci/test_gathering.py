@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipeline.errors import StoreError
 from pipeline.progress import PlainProgress
 from store import Store
 from tests.tools.workflows.hostile import hostile_texts
@@ -41,6 +42,15 @@ def test_every_part_once_and_a_broken_one_never(tmp_path: Path, capsys: pytest.C
             ]
         assert gather(store, tmp_path / "nothing-came", PlainProgress()) == 0
     assert "pruned-3" in capsys.readouterr().err
+
+
+def test_a_store_that_is_full_ends_the_job(tmp_path: Path) -> None:
+    """Handed on without what the parts have, it would be taken for all there is."""
+    part(tmp_path / "parts/pruned-1/arborist.duckdb", **{f"key{number}": "done" for number in range(50)})
+    with Store.open(None) as store:
+        store.connection.execute("SET memory_limit = '1MB'")
+        with pytest.raises(StoreError, match=r"pruned-1.*could not take it"):
+            gather(store, tmp_path / "parts", PlainProgress())
 
 
 READING = "SELECT content FROM read_text('{}')"
