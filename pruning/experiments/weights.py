@@ -28,19 +28,24 @@ def fetch(store: Store, settings: Settings, progress: Progress, *, weights: bool
 
     Config and tokenizer come for every representative of the Hub: a plan names experiments by the texts that a model
     can read. Weights come for the models of open experiments and analyses alone. Raises `UsageError` when the Hub may
-    not be asked, and `StageError` when weights did not come for a reason that passes: to go on would refuse for good
-    what the next run can do.
+    not be asked, and, where weights are wanted, `StageError` when something did not come for a reason that passes: to
+    go on would refuse for good what the next run can do.
     """
     rows = [row for row in candidates(store, settings).models if row.source == "hub" and row.location is None]
     if rows and settings.offline:
         raise UsageError("--offline: expected a run that may ask the Hub for the weights of its models")
-    fetched = _download([row for row in rows if folder_of(row) is None], SMALL_FILES, progress)
+    configs = _download([row for row in rows if folder_of(row) is None], SMALL_FILES, progress)
     if not weights:
-        return fetched.models
+        return configs.models
+    _check_came(configs, "config and tokenizer")
     fetched = _download(_open_ones(rows, store, settings), WEIGHT_FILES, progress)
-    if fetched.later:
-        raise StageError(f"the weights of {', '.join(fetched.later)} did not come; the same command tries again")
+    _check_came(fetched, "the weights")
     return fetched.models
+
+
+def _check_came(fetched: Fetched, what: str) -> None:
+    if fetched.later:
+        raise StageError(f"{what} of {', '.join(fetched.later)} did not come; the same command tries again")
 
 
 def _open_ones(rows: Iterable[CandidateRow], store: Store, settings: Settings) -> list[CandidateRow]:

@@ -1,5 +1,6 @@
 """Weights of mined models of the Hub: fetched at the mined revision, known to the plan afterwards."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from pruning.experiments.weights import fetch
 from store import Store
 from store.records import NameRecord, RepresentativeRecord, SightingRecord
 from tests.hub_server import HubModel, HubServer
+from tools.ci.planning import out_of_reach, prune_matrix
 
 OLD, NEW = "a" * 40, "b" * 40
 FILES = {
@@ -105,6 +107,26 @@ def test_weights_that_may_come_another_time_stop_the_job(server: HubServer) -> N
         assert came == {"ours/one": False, "ours/two": True}
         server.models["ours/one"] = replace(server.models["ours/one"], fault=None)
         assert fetch(store, settings(), PlainProgress(), weights=True) == 2
+
+
+def test_a_config_that_may_come_another_time_is_in_no_job_and_ends_one_that_has_it(server: HubServer) -> None:
+    """Keys hold the hashes of the texts that a tokenizer can read: planned without it, no job knew them."""
+    with Store.open(None) as store:
+        mined(store, "ours/one")
+        mined(store, "ours/two")
+        server.models["ours/one"] = replace(server.models["ours/one"], fault="server_error")
+        assert fetch(store, settings(), PlainProgress(), weights=False) == 1
+        plan = make_plan(store, settings())
+        assert out_of_reach(plan) == ["ours/one"]
+        (job,) = json.loads(prune_matrix(plan, 1))["include"]
+        assert (job["model"], job["experiments"]) == ("ours-two", 2)
+        with pytest.raises(StageError, match="config and tokenizer of ours/one did not come"):
+            fetch(store, settings(only=job["keys"]), PlainProgress(), weights=True)
+        server.models["ours/one"] = replace(server.models["ours/one"], fault=None)
+        assert fetch(store, settings(), PlainProgress(), weights=False) == 1
+        plan = make_plan(store, settings())
+        assert out_of_reach(plan) == []
+        assert sum(job["experiments"] for job in json.loads(prune_matrix(plan, 8))["include"]) == 4
 
 
 def test_the_mined_revision_is_what_counts(server: HubServer) -> None:

@@ -45,12 +45,13 @@ def plan(settings: Settings, progress: Progress) -> None:
     from pruning.analyses.plan import configured_steps
     from store import Store
     from tools.ci.command_files import write_output, write_summary
-    from tools.ci.planning import check_gpu, extract_matrix, runner
+    from tools.ci.planning import check_gpu, check_time, extract_matrix, runner
     from tools.ci.request import read_request
     from tools.ci.summary import table
 
     request = read_request()
     check_gpu(request, settings)
+    check_time(request, settings)
     modules = _stage_modules()
     for name in request.planned_stages:
         modules[name].check(settings)
@@ -94,18 +95,21 @@ def matrix(settings: Settings, progress: Progress) -> None:
     from pruning.experiments.plan import make_plan
     from store import Store
     from tools.ci.command_files import write_output
-    from tools.ci.planning import prune_matrix
+    from tools.ci.planning import out_of_reach, prune_matrix
     from tools.ci.request import read_request
 
     request = read_request()
     with Store.open(settings.store, create=False) as store:
         made = make_plan(store, settings)
+    if waiting := out_of_reach(made):
+        progress.error(f"left to the next run, config and tokenizer did not come: {', '.join(waiting)}")
     text = prune_matrix(made, request.prune_jobs)
-    jobs = len(json.loads(text)["include"])
+    planned = json.loads(text)["include"]
+    jobs, experiments = len(planned), sum(each["experiments"] for each in planned)
     settings.store.with_name(MATRIX_FILE).write_text(text + "\n", encoding="utf-8")
     write_output("matrix", text)
     write_output("jobs", str(jobs))
-    progress.result(f"{count_of(len(made.todo), 'experiment')} in {count_of(jobs, 'job')}", jobs=jobs)
+    progress.result(f"{count_of(experiments, 'experiment')} in {count_of(jobs, 'job')}", jobs=jobs)
 
 
 @app.command()

@@ -7,7 +7,8 @@ from pipeline.settings import Settings
 from pruning.devices import gpus_of
 from pruning.experiments.plan import Plan
 from pruning.experiments.shards import MOST_SHARDS, cut, matrix, safe_name
-from tools.ci.request import Request
+from pruning.experiments.specification import Experiment
+from tools.ci.request import JOB_MINUTES, UPLOAD_MINUTES, Request
 
 HOSTED = "ubuntu-24.04"
 GPU_LABELS = ("self-hosted", "gpu")
@@ -30,6 +31,17 @@ def check_gpu(request: Request, settings: Settings) -> None:
         )
 
 
+def check_time(request: Request, settings: Settings) -> None:
+    """Raise `UsageError` when the experiment that begins last could outlast its job, which keeps nothing then."""
+    minutes = JOB_MINUTES - UPLOAD_MINUTES - request.prune_minutes
+    if "prune" in request.planned_stages and settings.experiment_seconds > 60 * minutes:
+        raise UsageError(
+            f"ARBORIST_EXPERIMENT_SECONDS: expected at most {60 * minutes:g} with ARBORIST_PRUNE_MINUTES "
+            f"{request.prune_minutes:g}, since jobs end after {JOB_MINUTES} minutes, got "
+            f"{settings.experiment_seconds:g}; lower one of the two"
+        )
+
+
 def extract_matrix(settings: Settings) -> str:
     """Return the matrix of extraction as JSON: a job a task, where tasks are named and counted one by one.
 
@@ -43,11 +55,23 @@ def extract_matrix(settings: Settings) -> str:
 
 
 def prune_matrix(plan: Plan, jobs: int) -> str:
-    """Return the matrix of pruning as JSON: what comes first in the plan, as much as a run's matrix can name."""
-    todo = plan.todo[:MOST_A_RUN]
+    """Return the matrix of pruning as JSON: what comes first in the plan, as much as a run's matrix can name.
+
+    Without `out_of_reach`: a model's texts, which its tokenizer gives, are part of the keys that a job is given.
+    """
+    todo = [experiment for experiment in plan.todo if not _is_out_of_reach(experiment)][:MOST_A_RUN]
     while jobs < MOST_SHARDS and max(map(len, cut(todo, jobs)), default=0) > MOST_A_JOB:
         jobs = min(2 * jobs, MOST_SHARDS)
     return matrix(todo, jobs)
+
+
+def out_of_reach(plan: Plan) -> list[str]:
+    """Return the models of the Hub whose config and tokenizer did not come: the next run asks again."""
+    return sorted({each.specification.model_id for each in plan.todo if _is_out_of_reach(each)})
+
+
+def _is_out_of_reach(experiment: Experiment) -> bool:
+    return experiment.specification.source == "hub" and experiment.folder is None
 
 
 def _shard(number: int, tasks: list[str]) -> dict[str, str]:

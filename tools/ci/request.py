@@ -10,9 +10,9 @@ from pipeline.settings import ENVIRONMENT_PREFIX
 from pipeline.stages import StageName
 from pruning.experiments.shards import MOST_SHARDS
 
-# Jobs of pipeline.yml end after 345 minutes: what is left is for what comes before the work, the experiment that is
-# under way then, and the upload.
-LONGEST_MINUTES = 320
+JOB_MINUTES = 345  # after which GitHub ends a job of pipeline.yml
+UPLOAD_MINUTES = 15  # for what comes before the work, and for keeping it
+LONGEST_MINUTES = 320  # what is left is for what is under way then
 STAGES: tuple[StageName, ...] = ("extract", "process", "prune", "analyze")
 
 

@@ -31,6 +31,11 @@ class Order:
         """Return a name for files and artifacts, which hold no colon (magnitude-2:4)."""
         return f"{self.model.replace('/', '--')}.{self.method.replace(':', '-')}.{self.ratio:g}"
 
+    @property
+    def asks_the_hub(self) -> bool:
+        """Return whether a text is a dataset of the Hub: the model itself is on the machine by then."""
+        return not {self.calibration, self.evaluation} <= {"", REFERENCE}
+
 
 def read_order(model: str, method: str, ratio: str, calibration: str, evaluation: str) -> Order:
     """Return what the texts ask for. Raises `UsageError` that names the first field that cannot be, and why."""

@@ -37,16 +37,23 @@ def prune_and_report(order: Order, folder: Path) -> str:
 def prune_words(order: Order, checkpoint: Path) -> list[str]:
     """Return the arguments of `python -m pruning`; a value never stands where an option could."""
     words = ["prune", order.model, f"--method={order.method}", f"--ratio={order.ratio:g}", f"--output={checkpoint}"]
-    return [*words, *_text("calibration", order.calibration), *_text("evaluation", order.evaluation)]
+    texts = [*_text("calibration", order.calibration), *_text("evaluation", order.evaluation)]
+    return [*words, *texts, *_network(order)]
 
 
 def evaluate_words(order: Order, checkpoint: Path) -> list[str]:
     """Return the arguments that measure what was saved beside the model that it came from."""
-    return ["evaluate", str(checkpoint), f"--against={order.model}", *_text("evaluation", order.evaluation)]
+    texts = _text("evaluation", order.evaluation)
+    return ["evaluate", str(checkpoint), f"--against={order.model}", *texts, *_network(order)]
 
 
 def _text(option: str, source: str) -> list[str]:
     return [f"--{option}={source}"] if source else []
+
+
+def _network(order: Order) -> list[str]:
+    """Return what keeps a command from asking the Hub for a model that, without a token, it may not know."""
+    return [] if order.asks_the_hub else ["--offline"]
 
 
 def answer_of(words: list[str]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What the environment may ask of a run, and what is said to anything else."""
 
 import json
+from contextlib import nullcontext
 
 import pytest
 import yaml
@@ -10,8 +11,8 @@ from pipeline.settings import ROOT, load_settings
 from pruning.experiments.shards import MOST_SHARDS
 from tests.tools.workflows.hostile import hostile_texts
 from tools.ci.command_files import write_output
-from tools.ci.planning import extract_matrix, runner
-from tools.ci.request import LONGEST_MINUTES, Request, read_request
+from tools.ci.planning import check_time, extract_matrix, runner
+from tools.ci.request import JOB_MINUTES, LONGEST_MINUTES, UPLOAD_MINUTES, Request, read_request
 from tools.workflows.command_files import CommandFiles, assignments
 
 
@@ -43,7 +44,23 @@ def test_minutes_that_a_job_has_not(name: str, text: str, step, monkeypatch: pyt
 def test_the_longest_work_ends_before_its_job() -> None:
     jobs = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text())["jobs"]
     limits = {jobs[name]["timeout-minutes"] for name in ("extract", "prune", "redundancy")}
-    assert min(limits) - LONGEST_MINUTES >= 20
+    assert limits == {JOB_MINUTES} and LONGEST_MINUTES + UPLOAD_MINUTES < JOB_MINUTES
+
+
+@pytest.mark.parametrize(
+    ("minutes", "seconds", "most"),
+    [("300", "1800", None), ("300", "1801", "1800"), ("320", "600.5", "600"), ("320", "600", None)],
+)
+def test_the_last_experiment_ends_before_its_job(
+    minutes: str, seconds: str, most: str | None, step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARBORIST_PRUNE_MINUTES", minutes)
+    settings = load_settings({"experiment_seconds": seconds})
+    expected = f"ARBORIST_EXPERIMENT_SECONDS: expected at most {most} with ARBORIST_PRUNE_MINUTES {minutes}"
+    with pytest.raises(UsageError, match=expected) if most else nullcontext():
+        check_time(read_request(), settings)
+    monkeypatch.setenv("ARBORIST_STAGE", "extract")
+    check_time(read_request(), settings)
 
 
 @pytest.mark.parametrize("stage", ["all", "extract", "process", "prune", "analyze"])

@@ -68,6 +68,16 @@ def test_values_never_stand_where_options_could() -> None:
     assert evaluate_words(order, Path("out")) == ["evaluate", "out", "--against=a/b"]
 
 
+@pytest.mark.parametrize(
+    ("calibration", "evaluation", "asked"), [("", "", False), ("reference", "", False), ("", "c/d", True)]
+)
+def test_the_hub_is_asked_for_datasets_alone(calibration: str, evaluation: str, asked: bool) -> None:
+    """The model has been fetched, with the token that these commands do not have."""
+    order = Order("a/b", "wanda", 0.25, calibration, evaluation)
+    assert ("--offline" in prune_words(order, Path("out"))) is not asked
+    assert ("--offline" in evaluate_words(order, Path("out"))) is not asked
+
+
 @pytest.mark.slow
 def test_the_workflow_prunes_measures_and_keeps(tmp_path: Path) -> None:
     repository = tmp_path / "project"
