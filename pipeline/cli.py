@@ -3,6 +3,7 @@
 Exit status: 0 done, 1 a stage failed, 2 bad usage, 130 stopped by Ctrl-C (what is done is kept).
 """
 
+import gc
 import inspect
 import os
 import sys
@@ -77,6 +78,9 @@ def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
 
 def run_command(body: Callable[[], None], progress: Progress) -> None:
     """Run a command's body and turn the project's errors into a message and an exit status."""
+    # Python looks for garbage after every 700 new objects, and importing torch and transformers makes a million that
+    # stay: this saves a command that loads a model 0.6 of 5 seconds.
+    gc.set_threshold(20_000)
     try:
         body()
     except StageError as error:

@@ -1,7 +1,7 @@
 """For all tests."""
 
+import gc
 import os
-from multiprocessing import get_context
 
 import pytest
 
@@ -11,6 +11,15 @@ from pipeline.engines.local import start_server
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+# Half a million objects of libraries and collected tests stay: looking for garbage among them is a tenth of the time.
+gc.set_threshold(20_000)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is there before the first test out of every search for garbage."""
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def warm_server() -> None:
     """Start one server for all children of a test worker, which imports once what most of them need.
@@ -18,7 +27,4 @@ def warm_server() -> None:
     The first test to start it would decide what it imports: behind one that draws, every child that builds a model
     would import torch itself.
     """
-    get_context("forkserver").set_forkserver_preload(
-        ["torch", "transformers.modeling_utils", "transformers.generation.utils"]
-    )
-    start_server()
+    start_server(["torch", "transformers.modeling_utils", "transformers.generation.utils"])

@@ -1,5 +1,6 @@
 """One child process with a memory limit and a time limit: the parent's side of it, and its own."""
 
+import gc
 import os
 import signal
 import threading
@@ -104,6 +105,8 @@ def _serve(connection: Connection, function: Callable[[Any], Any], limits: Limit
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     for name in preload:
         import_module(name)
+    gc.freeze()  # what the server has made stays, and looking through it would copy the pages that all children share
+    gc.enable()
     limit_memory(limits.memory_bytes)
     if limits.confined:
         confine()

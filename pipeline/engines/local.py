@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import wait
-from multiprocessing.forkserver import ensure_running
+from multiprocessing.forkserver import ensure_running, set_forkserver_preload
 
 from pipeline.engines.child import Child
 from pipeline.engines.environment import without_secrets
@@ -43,9 +43,7 @@ class LocalEngine:
         them import them before their limits begin. `limits.gpus` is not enforced: every child sees every GPU.
         """
         context = get_context("forkserver")
-        if preload:
-            context.set_forkserver_preload([*preload])
-        start_server()
+        start_server(preload)
         waiting = iter(tasks)
         pool: list[Child] = []
         try:
@@ -72,11 +70,12 @@ class LocalEngine:
                 child.end()
 
 
-def start_server() -> None:
+def start_server(preload: Sequence[str]) -> None:
     """Start the fork server, if it does not run, with Ctrl-C blocked for it and for all children that it forks.
 
-    Ctrl-C goes to the whole process group, but it is the parent's to handle.
+    Ctrl-C goes to the whole process group, but it is the parent's to handle. `preload` names modules to import at once.
     """
+    set_forkserver_preload(["pipeline.engines.resting", *preload])
     with without_secrets():
         resource_tracker.ensure_running()  # the server starts it otherwise, and its start unblocks Ctrl-C again
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
