@@ -9,6 +9,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := hub pipeline uncertainty pictures store model_extract data_processing pruning analysis tests benchmarks tools run_pipeline.py
+# Some images forbid Python to keep what it compiled: each of some hundred processes would compile this project again.
+export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
 

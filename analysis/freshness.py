@@ -63,7 +63,7 @@ def reached_files(module: str) -> frozenset[Path]:
         if path is None or path in reached:
             continue
         reached.add(path)
-        waiting += [_file_of(name) for name in _imports(path)]
+        waiting += _imported_files(path)
     return frozenset(reached)
 
 
@@ -78,6 +78,12 @@ def _hash_of(paths: Iterable[Path]) -> str:
 def _lines(path: Path) -> list[str]:
     lines = (line.rstrip() for line in path.read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line and not line.lstrip().startswith(_COMMENT_MARKS)]
+
+
+@cache
+def _imported_files(path: Path) -> frozenset[Path]:
+    """Return the source files that a file imports from the report's packages."""
+    return frozenset(found for name in _imports(path) if (found := _file_of(name)) is not None)
 
 
 def _imports(path: Path) -> list[str]:

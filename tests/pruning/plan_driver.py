@@ -6,7 +6,6 @@ the committed rows as a JSON object after each kill, and when a copy has come to
 """
 
 import json
-import multiprocessing.forkserver
 import os
 import random
 import shutil
@@ -16,7 +15,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pipeline.engines.local
 from pipeline.progress import PlainProgress
 from pipeline.settings import Settings, load_settings
 from pruning import stage
@@ -24,6 +22,7 @@ from pruning.experiments import run
 from pruning.texts import reference_text
 from store import Store
 from tests.pruning import poisonous_methods
+from tests.pruning.shared_server import end_of, fork, share_the_fork_server
 
 run.PRELOAD = (*run.PRELOAD, "tests.pruning.poisonous_methods")
 COMMON = {
@@ -56,7 +55,7 @@ def kills(fresh: str, folder: str, seed: str, number: str) -> None:
     """Kill runs until so many died at work, and let each store come to its end when one lived long enough."""
     run.perform = poisonous_methods.measure_nothing
     reference_text("evaluation", 2, 32)  # drawn once, so that a run is soon at work
-    _share_the_fork_server()
+    share_the_fork_server()
     drawn, settings, left, copies = random.Random(int(seed)), load_settings(QUICK), int(number), 0
     while left:
         copies += 1
@@ -68,15 +67,6 @@ def kills(fresh: str, folder: str, seed: str, number: str) -> None:
         if _killed(store, settings, None):
             raise SystemExit("a run that nobody killed did not end well")
         _tell(store, "ended")
-
-
-def _share_the_fork_server() -> None:
-    """Start the warm server here, with everything imported, for all forked children to have their children from."""
-    multiprocessing.forkserver.set_forkserver_preload([*run.PRELOAD])
-    multiprocessing.forkserver.ensure_running()
-    server: Any = multiprocessing.forkserver._forkserver
-    server.ensure_running = lambda: None  # it asks for its own child, and a forked child has none
-    pipeline.engines.local.ensure_running = server.ensure_running
 
 
 class _Told(PlainProgress):
@@ -98,35 +88,36 @@ def _killed(store: Path, settings: Settings, drawn: random.Random | None) -> boo
     One time in four the moment is counted from the start, else from the first result, whenever a busy machine has it.
     """
     told, pipe = os.pipe()
-    child = os.fork()
-    if child == 0:
+
+    def run_stage() -> None:
         os.close(told)
         with Store.open(store) as opened:
             stage.run(opened, settings, _Told(pipe))
-        os._exit(0)
+
+    child = fork(run_stage)
     os.close(pipe)
     if drawn is not None:
         if drawn.random() > 0.25:
             os.read(told, 1)
         time.sleep(drawn.uniform(0.0, 0.4))
         os.kill(child, signal.SIGKILL)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = end_of(child)
     os.close(told)
     return status != 0
 
 
 def _tell(store: Path, event: str) -> None:
     """Print what is committed, read by a child: no connection lives in the process that forks."""
-    child = os.fork()
-    if child == 0:
+
+    def read() -> None:
         with Store.open(store) as opened:
             rows = opened.rows(ROWS)
             orphans = opened.rows("SELECT count(*) FROM metrics ANTI JOIN experiments USING (run_id, experiment_key)")
         fields = {"store": store.name, "event": event, "rows": rows, "orphans": orphans[0][0]}
         sys.stdout.write(json.dumps(fields) + "\n")
         sys.stdout.flush()
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
+
+    assert end_of(fork(read)) == 0
 
 
 if __name__ == "__main__":

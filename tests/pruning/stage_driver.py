@@ -1,14 +1,16 @@
-"""Runs stage 3 on a store and dies by SIGKILL at a chosen point.
+"""Runs stage 3 on stores, each in a process that dies by SIGKILL at a chosen point; prints how each ended.
 
-Arguments: store, and the point: `result:N` (after the N-th result), `insert:N` (in the transaction of the N-th result,
-when everything is written and nothing committed).
+Arguments: store, point, store, point, and so on. A point is `result:N` (after the N-th result) or `insert:N` (in the
+transaction of the N-th result, when everything is written and nothing committed).
 """
 
+import json
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from pipeline.progress import PlainProgress
 from pipeline.settings import load_settings
 from pruning import stage
 from store import Store
+from tests.pruning.shared_server import end_of, fork, share_the_fork_server
 
 FLAGS = {
     "methods": "random,magnitude,depth-last,depth-angular",
@@ -61,7 +64,8 @@ class _DyingProgress(PlainProgress):
         return counter
 
 
-def main(store_path: str, point: str) -> None:
+def run_until(store_path: str, point: str) -> None:
+    """Run the stage in this process until it dies."""
     kind, _, number = point.partition(":")
     death = _Death(int(number))
     progress = _DyingProgress(death) if kind == "result" else PlainProgress()
@@ -79,5 +83,13 @@ def main(store_path: str, point: str) -> None:
         stage.run(store, load_settings(FLAGS), progress)
 
 
+def main(arguments: list[str]) -> None:
+    """Run the stage on every store, one after another, and print the exit statuses as a JSON list."""
+    share_the_fork_server()
+    pairs = zip(arguments[::2], arguments[1::2], strict=True)
+    statuses = [end_of(fork(partial(run_until, store, point))) for store, point in pairs]
+    sys.stdout.write(json.dumps(statuses) + "\n")
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1:])

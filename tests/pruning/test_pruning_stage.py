@@ -1,5 +1,6 @@
 """The stage on a store: every experiment ends as one row, nothing is done twice, SIGKILL loses nothing."""
 
+import json
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from stage_driver import FLAGS
 
 DRIVER = Path(__file__).with_name("stage_driver.py")
+POINTS = ("result:4", "insert:6", "insert:39")
 PARAMETERS = {"colossus": 10**12}
 # What may differ between two runs of the same work.
 TABLES = {
@@ -77,10 +79,17 @@ def finish(path: Path) -> dict[str, int]:
         return stage.run(store, load_settings(FLAGS), PlainProgress()).counts
 
 
-def kill(path: Path, point: str) -> int:
-    """Run the stage in a process that dies at a point and return how it ended."""
+@pytest.fixture(scope="module")
+def killed(fresh_store: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What is left of the store by the point at which the stage's process died."""
+    places = {point: tmp_path_factory.mktemp("killed") / "store.duckdb" for point in POINTS}
+    for path in places.values():
+        shutil.copyfile(fresh_store, path)
+    arguments = [word for point, path in places.items() for word in (str(path), point)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, str(DRIVER), str(path), point], env=environment).returncode
+    answer = subprocess.run([sys.executable, str(DRIVER), *arguments], env=environment, capture_output=True, text=True)
+    assert json.loads(answer.stdout) == [-signal.SIGKILL] * len(POINTS), answer.stderr
+    return places
 
 
 def tables(path: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -134,13 +143,9 @@ def test_the_same_again_runs_nothing(undisturbed: Path, tmp_path: Path) -> None:
     assert tables(path) == before
 
 
-@pytest.mark.parametrize("point", ["result:4", "insert:6", "insert:39"])
-def test_sigkill_and_again_gives_the_undisturbed_tables(
-    fresh_store: Path, undisturbed: Path, tmp_path: Path, point: str
-) -> None:
-    path = tmp_path / "store.duckdb"
-    shutil.copyfile(fresh_store, path)
-    assert kill(path, point) == -signal.SIGKILL
+@pytest.mark.parametrize("point", POINTS)
+def test_sigkill_and_again_gives_the_undisturbed_tables(killed: dict[str, Path], undisturbed: Path, point: str) -> None:
+    path = killed[point]
     kept = len(tables(path)["experiments"])
     kind, _, number = point.partition(":")
     assert kept == min(36, int(number) - (kind == "insert"))  # whole transactions only; then come the analyses

@@ -21,17 +21,26 @@ def contents(store: Store) -> Content:
     return {table: store.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in TABLES.values()}
 
 
-@pytest.fixture
-def parts(tmp_path: Path) -> tuple[Content, list[Path]]:
-    """What one store holds after three runs, and copies of it after the first, the second and the third."""
+@pytest.fixture(scope="module")
+def snapshots(tmp_path_factory: pytest.TempPathFactory) -> tuple[Content, list[bytes]]:
+    """What one store holds after three runs, and its file after the first, the second and the third."""
     content: Content = {}
-    whole, paths = tmp_path / "whole.duckdb", []
-    for number, fill in enumerate(FILLS):
+    whole, files = tmp_path_factory.mktemp("merging") / "whole.duckdb", []
+    for fill in FILLS:
         with Store.open(whole) as store:
             fill(store)
             content = contents(store)
-        paths.append(tmp_path / f"part{number}.duckdb")
-        paths[-1].write_bytes(whole.read_bytes())
+        files.append(whole.read_bytes())
+    return content, files
+
+
+@pytest.fixture
+def parts(snapshots: tuple[Content, list[bytes]], tmp_path: Path) -> tuple[Content, list[Path]]:
+    """What one store holds after three runs, and copies of it after the first, the second and the third."""
+    content, files = snapshots
+    paths = [tmp_path / f"part{number}.duckdb" for number in range(len(files))]
+    for path, file in zip(paths, files, strict=True):
+        path.write_bytes(file)
     return content, paths
 
 
