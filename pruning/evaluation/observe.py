@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pipeline.errors import UsageError
 from pruning.adapters import Adapter, find_adapter
 from pruning.batches import Batch
 from pruning.checkpoint import measured_bytes
@@ -113,6 +114,8 @@ def _with_text(
     text: Text,
     dense_logits: "Sequence[torch.Tensor] | None",
 ) -> Observation:
+    if not any(text.scored_tokens):
+        raise UsageError("expected a window of at least two token ids: the first of each is given, not predicted")
     beside = (dense_logits or window_logits(dense, text.windows)) if dense else None
     scores = score_windows(model, text.windows, text.scored_from, beside)
     return replace(
