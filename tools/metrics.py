@@ -17,9 +17,10 @@ no number; it is never zero.
 """
 _TAIL = """
 `task:NAME:acc` (unit 1, higher): share of lines of `NAME.jsonl` that a model has right, by lm-evaluation-harness
-(`--tasks FOLDER`, `pruning.evaluation.tasks.run_tasks`, extra `tasks`); interval over lines. `--tasks reference` makes
-the file: 200 minimal pairs of the reference language. Energy is measured with `--energy COUNTRY` (extra `energy`),
-pictures with `--images FOLDER`, overlapping windows with `--stride N`.
+(`--tasks FOLDER`, `pruning.evaluation.tasks.run_tasks`, extra `tasks`); interval over lines; a minimal pair of
+equally likely sentences counts half. `--tasks reference` makes the file: 200 minimal pairs of the reference language.
+Energy is measured with `--energy COUNTRY` (extra `energy`), pictures with `--images FOLDER`, overlapping windows with
+`--stride N`.
 
 Which metrics a model gets follows from the kind of its main stack:
 
