@@ -25,7 +25,7 @@ Energy is measured with `--energy COUNTRY` (extra `energy`), pictures with `--im
 Which metrics a model gets follows from the kind of its main stack:
 
 - a decoder: what is scored on its text, what it writes, and decoding where it keeps a cache; without a
-  text agreement on noise;
+  text, or a head that predicts tokens, agreement on noise;
 - an encoder that fills gaps: pseudo-perplexity where the text names a mask token, and agreement on noise;
 - any other: agreement on noise, and on pictures where they are supplied;
 - all: sizes, memory, operations and the time of a forward pass.

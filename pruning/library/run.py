@@ -72,7 +72,7 @@ def _dense_logits(given: Given, texts: Texts) -> "tuple[torch.Tensor, ...] | Non
     from pruning.evaluation.scoring import kept_logits
 
     try:
-        predicts = predicts_text(find_adapter(given.model))
+        predicts = predicts_text(given.model, find_adapter(given.model))
     except UnsupportedModelError:
         return None  # every trial says so itself
     return kept_logits(given.model, texts.evaluation.windows) if texts.evaluation and predicts else None

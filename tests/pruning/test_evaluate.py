@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 
 from pipeline.errors import UsageError
 from pruning import benchmark, evaluate
+from pruning.evaluation.observe import Extras
 from pruning.models import load_tokenizer
 from pruning.texts import reference_text
 from tests.pruning.architectures import build_tiny
@@ -62,3 +64,26 @@ def test_the_tokenizer_of_a_folder_says_what_hides_a_token(tmp_path: Path) -> No
     assert evaluate(tmp_path, text, window_tokens=16, repeats=1)["pseudo_perplexity"] == expected
     found = benchmark(tmp_path, [], [], text, window_tokens=16, repeats=1, progress=False)
     assert found["pseudo_perplexity"].tolist() == [pytest.approx(expected.value, rel=0.5)]
+
+
+@pytest.mark.parametrize("kind", ["LlamaModel", "LlamaForTokenClassification", "LlamaForSequenceClassification"])
+def test_a_decoder_that_predicts_no_token_is_compared_on_noise(kind: str) -> None:
+    model = getattr(transformers, kind)(build_tiny("llama").config)
+    found = benchmark(model, ["magnitude"], 0.5, WINDOWS, repeats=1, progress=False)
+    assert found["status"].tolist() == ["done", "done"]
+    assert found["noise_cosine"].notna().tolist() == [False, True]
+    assert "perplexity" not in found
+
+
+def test_a_recurrent_model_is_scored_and_has_no_key_value_cache_to_time() -> None:
+    config = transformers.MambaConfig(vocab_size=99, hidden_size=16, num_hidden_layers=2, state_size=4)
+    found = evaluate(transformers.MambaForCausalLM(config), WINDOWS, repeats=1)
+    assert "perplexity" in found
+    assert "decode_latency" not in found
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32), (0, 3, 32, 32)])
+def test_what_are_no_pictures_is_said(shape: tuple[int, ...]) -> None:
+    model = build_tiny("vit")
+    with pytest.raises(UsageError, match=r"expected pictures as \(pictures, channels, height, width\), got"):
+        evaluate(model, dense=model, repeats=1, extras=Extras(images=torch.zeros(shape)))
