@@ -1,13 +1,14 @@
 """The library: prune, heal, evaluate, benchmark and inspect a model."""
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import TYPE_CHECKING
 
 from pipeline.inference import without_dropout
 from pruning.adapters.find import find_adapter
 from pruning.adapters.parts import Adapter
 from pruning.errors import UnsupportedModelError
-from pruning.library.given import ModelLike, given_model
+from pruning.library.given import ModelLike, check_counts, given_model, in_fp32
 from pruning.library.texts import CALIBRATION_WINDOWS, EVALUATION_WINDOWS, WINDOW_TOKENS, TextLike, evaluation_text
 from pruning.methods import METHODS, Pruned, PruningRequest, carry_out, check_method_ratio, refusal
 from pruning.texts.windows import token_windows
@@ -71,7 +72,7 @@ def evaluate(
     text: TextLike | None = None,
     *,
     tokenizer: "PreTrainedTokenizerBase | None" = None,
-    dense: "PreTrainedModel | None" = None,
+    dense: ModelLike | None = None,
     repeats: int = 9,
     window_tokens: int = WINDOW_TOKENS,
     mask_token: int | None = None,
@@ -79,21 +80,24 @@ def evaluate(
 ) -> "dict[str, Measurement]":
     """Measure a model with every metric that applies to it (docs/METRICS.md), beside `dense` if given.
 
-    `model` is one in memory, or a checkpoint's folder or name, which is loaded; bytes of one in memory are those of
-    fp32 safetensors. `text`: windows of token ids, such as `tokenizer(texts)["input_ids"]`; words as a string, a list
-    of documents or the `Path` of a file, cut into windows of `window_tokens` by `tokenizer` (that of the model's folder
-    where it has one); "reference", the reference language, for models that speak it; or a `Text`, which may know its
-    floor and its stride. `repeats` is the number of timed passes, `mask_token` a masked language model's
-    `tokenizer.mask_token_id` where no tokenizer is given, `extras` pictures and the country for energy. Raises
-    `UsageError` for what is no model or text and `PruningError`.
+    `model` and `dense` are in memory, or a checkpoint's folder or name, which is loaded. They compute in fp32, on a
+    copy where they have another precision; bytes are those of their own. `text`: windows of token ids, such as
+    `tokenizer(texts)["input_ids"]`; words as a string, a list of documents or the `Path` of a file, cut into windows of
+    `window_tokens` by `tokenizer` (that of the model's folder where it has one); "reference", the reference language,
+    for models that speak it; or a `Text`, which may know its floor and its stride. `repeats` is the number of timed
+    passes, `mask_token` a masked language model's `tokenizer.mask_token_id` where no tokenizer is known, `extras`
+    pictures and the country for energy. Raises `UsageError` for what is no model or text and `PruningError`.
     """
     from pruning.evaluation import measure
     from pruning.evaluation.observe import observe
 
+    check_counts(repeats=repeats, window_tokens=window_tokens)
     given = given_model(model, tokenizer)
     found = None if text is None else evaluation_text(given, text, window_tokens, None, mask_token)
-    with without_dropout(given.model), without_dropout(dense or given.model):
-        seen = observe(given.model, found, dtype=given.dtype, repeats=repeats, dense=dense, extras=extras)
+    measured = in_fp32(given.model)
+    beside = None if dense is None else in_fp32(given_model(dense).model)
+    with without_dropout(measured), without_dropout(beside or measured):
+        seen = observe(measured, found, dtype=given.dtype, repeats=repeats, dense=beside, extras=extras)
         return measure(seen)
 
 
@@ -131,7 +135,7 @@ def benchmark(
     return run_benchmark(
         model,
         [methods] if isinstance(methods, str) else methods,
-        [ratios] if isinstance(ratios, int | float) else ratios,
+        [float(ratios)] if isinstance(ratios, int | float | Real) else ratios,
         text,
         tokenizer=tokenizer,
         calibration=calibration,

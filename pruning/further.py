@@ -75,7 +75,7 @@ def extras_for(further: Further, model: "PreTrainedModel", checkpoint: Checkpoin
 
     `UnsupportedModelError` for pictures or tasks and a model that does not take them.
     """
-    if further.tasks is not None and not predicts_text(find_adapter(model)):
+    if further.tasks is not None and not predicts_text(model, find_adapter(model)):
         raise UnsupportedModelError(f"--tasks: expected a model that predicts the next token, got {checkpoint.name}")
     return Extras(_images(further, model, checkpoint), further.energy)
 

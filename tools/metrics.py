@@ -17,14 +17,15 @@ no number; it is never zero.
 """
 _TAIL = """
 `task:NAME:acc` (unit 1, higher): share of lines of `NAME.jsonl` that a model has right, by lm-evaluation-harness
-(`--tasks FOLDER`, `pruning.evaluation.tasks.run_tasks`, extra `tasks`); interval over lines. `--tasks reference` makes
-the file: 200 minimal pairs of the reference language. Energy is measured with `--energy COUNTRY` (extra `energy`),
-pictures with `--images FOLDER`, overlapping windows with `--stride N`.
+(`--tasks FOLDER`, `pruning.evaluation.tasks.run_tasks`, extra `tasks`); interval over lines; a minimal pair of
+equally likely sentences counts half. `--tasks reference` makes the file: 200 minimal pairs of the reference language.
+Energy is measured with `--energy COUNTRY` (extra `energy`), pictures with `--images FOLDER`, overlapping windows with
+`--stride N`.
 
 Which metrics a model gets follows from the kind of its main stack:
 
 - a decoder: what is scored on its text, what it writes, and decoding where it keeps a cache; without a
-  text agreement on noise;
+  text, or a head that predicts tokens, agreement on noise;
 - an encoder that fills gaps: pseudo-perplexity where the text names a mask token, and agreement on noise;
 - any other: agreement on noise, and on pictures where they are supplied;
 - all: sizes, memory, operations and the time of a forward pass.

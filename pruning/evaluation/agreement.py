@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from pipeline.errors import UsageError
 from pruning.devices import device_of
 from pruning.errors import UnsupportedModelError
 from pruning.evaluation.bootstrap import mean_measurement
@@ -39,8 +40,10 @@ def _drawn(value: "torch.Tensor", generator: "torch.Generator") -> "torch.Tensor
 def image_inputs(model: "PreTrainedModel", images: "torch.Tensor") -> "Iterator[dict[str, torch.Tensor]]":
     """Yield supplied pictures (pictures, channels, height, width), as the model's processor makes them, one by one.
 
-    Raises `UnsupportedModelError` for a model that does not read pictures alone.
+    Raises `UnsupportedModelError` for a model that does not read pictures alone, `UsageError` for what are no pictures.
     """
+    if images.dim() != 4 or not len(images):
+        raise UsageError(f"expected pictures as (pictures, channels, height, width), got {tuple(images.shape)}")
     if needed_inputs(model) != ("pixel_values",):
         raise UnsupportedModelError(f"{type(model).__name__}: expected a model that reads pictures, and nothing else")
     for image in images:

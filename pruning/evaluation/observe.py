@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pipeline.errors import UsageError
 from pruning.adapters import Adapter, find_adapter
 from pruning.batches import Batch
 from pruning.checkpoint import measured_bytes
@@ -60,7 +61,7 @@ def observe(
     adapter = find_adapter(model)
     with one_thread():
         seen = _costs(model, dense, adapter, text if reads_text(model, adapter) else None, dtype, repeats)
-        if text and predicts_text(adapter):
+        if text and predicts_text(model, adapter):
             seen = _with_text(seen, model, dense, text, dense_logits)
         else:
             seen = _with_agreement(seen, model, dense, adapter, text)
@@ -69,12 +70,12 @@ def observe(
 
 def reads_text(model: "PreTrainedModel", adapter: Adapter) -> bool:
     """Return whether windows of token ids are scored by a model: decoders and masked language models."""
-    return predicts_text(adapter) or is_masked_language_model(model, adapter)
+    return predicts_text(model, adapter) or is_masked_language_model(model, adapter)
 
 
-def predicts_text(adapter: Adapter) -> bool:
-    """Return whether a model predicts the next token of a text alone."""
-    return adapter.main.kind == "decoder" and not adapter.main.crossed
+def predicts_text(model: "PreTrainedModel", adapter: Adapter) -> bool:
+    """Return whether a model predicts the next token of a text alone: no bare decoder, nor one that classifies."""
+    return adapter.main.kind == "decoder" and not adapter.main.crossed and model.get_output_embeddings() is not None
 
 
 def _costs(
@@ -88,7 +89,7 @@ def _costs(
     """Observe what needs no answer to be looked at."""
     inputs = timed_inputs(model, text)
     seconds, dense_seconds = time_forwards(model, dense, inputs, repeats)
-    decoding = time_decoding(model, dense, inputs["input_ids"], repeats) if predicts_text(adapter) else ((), ())
+    decoding = time_decoding(model, dense, inputs["input_ids"], repeats) if predicts_text(model, adapter) else ((), ())
     return Observation(
         window_losses=(),
         window_tokens=(),
@@ -113,6 +114,8 @@ def _with_text(
     text: Text,
     dense_logits: "Sequence[torch.Tensor] | None",
 ) -> Observation:
+    if not any(text.scored_tokens):
+        raise UsageError("expected a window of at least two token ids: the first of each is given, not predicted")
     beside = (dense_logits or window_logits(dense, text.windows)) if dense else None
     scores = score_windows(model, text.windows, text.scored_from, beside)
     return replace(

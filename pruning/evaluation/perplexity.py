@@ -21,7 +21,7 @@ def excess_loss(seen: Observation) -> Measurement | None:
         return None
     mean = mean_measurement(seen.window_losses, seen.window_tokens, "nats per token")
     if mean.ci_low is None or mean.ci_high is None:
-        return mean
+        return replace(mean, value=mean.value - floor)
     return replace(mean, value=mean.value - floor, ci_low=mean.ci_low - floor, ci_high=mean.ci_high - floor)
 
 

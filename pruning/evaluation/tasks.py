@@ -2,7 +2,8 @@
 
 A folder holds one file a task, lines of JSON. What a line holds says what the task is:
 
-- `sentence_good`, `sentence_bad`: minimal pairs (BLiMP, Warstadt et al. 2020); right when the good one is more likely.
+- `sentence_good`, `sentence_bad`: minimal pairs (BLiMP, Warstadt et al. 2020); right when the good one is more likely,
+  half right when both are equally likely.
 - `text`: a passage whose last word is predicted from all before (LAMBADA, Paperno et al. 2016); right when greedy
   decoding writes it.
 """
@@ -20,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
+from pipeline.inference import without_dropout
 from pruning.errors import NotFiniteError
 from pruning.evaluation.bootstrap import mean_measurement
 from pruning.evaluation.records import Measurement
@@ -65,8 +67,9 @@ def run_tasks(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", fo
     another kind and without lm-eval; `NotFiniteError`.
     """
     configs = _configs(folder)
-    harness = harness_model(model, tokenizer)
-    with _quiet(), TemporaryDirectory(prefix="arborist-tasks-") as cache:
+    _check_harness()
+    with without_dropout(model), _quiet(), TemporaryDirectory(prefix="arborist-tasks-") as cache:
+        harness = harness_model(model, tokenizer)
         found = {name: _hits(harness, name, config, cache) for name, config in configs.items()}
     return {f"task:{name}:acc": mean_measurement(hits, [1] * len(hits), "1") for name, hits in found.items()}
 
@@ -129,7 +132,7 @@ def _fields(line: str, file: Path) -> set[str]:
 
 
 def _hits(harness: "HFLM", name: str, config: dict[str, Any], cache: str) -> list[float]:
-    """Return 1 for each line that the model has right, else 0, in the order of the file."""
+    """Return 1 for each line that the model has right, else 0, in the order of the file; an undecided pair is half."""
     from lm_eval.api.task import ConfigurableTask  # pyright: ignore[reportMissingImports]  # an extra
     from lm_eval.evaluator import evaluate  # pyright: ignore[reportMissingImports]  # an extra
 
@@ -139,7 +142,13 @@ def _hits(harness: "HFLM", name: str, config: dict[str, Any], cache: str) -> lis
     samples = sorted(results["samples"][name], key=lambda sample: sample["doc_id"])
     if any(isnan(value) for sample in samples for value in _likelihoods(sample)):
         raise NotFiniteError(f"task {name}: a log-likelihood is NaN")
-    return [float(sample["acc"]) for sample in samples]
+    return [0.5 if _undecided(sample) else float(sample["acc"]) for sample in samples]
+
+
+def _undecided(sample: Mapping[str, Any]) -> bool:
+    """Return whether both sentences of a pair are equally likely: the harness then takes the first, the good one."""
+    likelihoods = [*_likelihoods(sample)]
+    return len(likelihoods) == len(PAIR_FIELDS) and len({*likelihoods}) == 1
 
 
 def _likelihoods(sample: Mapping[str, Any]) -> Iterator[float]:

@@ -42,8 +42,11 @@ def time_decoding(
     if steps < 1 or not (_keeps_cache(model) and model.can_generate()):
         return (), ()
 
+    def cache(timed: "PreTrainedModel") -> Any:
+        return getattr(timed(input_ids=token_ids[:, :start], use_cache=True), "past_key_values", None)
+
     def decode(timed: "PreTrainedModel") -> Callable[[int], object]:
-        state = timed(input_ids=token_ids[:, :start], use_cache=True).past_key_values
+        state = cache(timed)
 
         def step(turn: int) -> object:
             place = start + turn
@@ -52,6 +55,8 @@ def time_decoding(
         return step
 
     with torch.inference_mode():
+        if cache(model) is None:  # what is recurrent keeps another state
+            return (), ()
         return _in_turns(model, dense, decode, steps)
 
 

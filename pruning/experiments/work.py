@@ -157,7 +157,7 @@ def _predicts(dense: "PreTrainedModel", evaluation: Text | None) -> bool:
     from pruning.adapters import find_adapter
     from pruning.evaluation.observe import predicts_text
 
-    return evaluation is not None and predicts_text(find_adapter(dense))
+    return evaluation is not None and predicts_text(dense, find_adapter(dense))
 
 
 def _pruned(dense: "PreTrainedModel", experiment: Experiment) -> tuple["PreTrainedModel", Pruned]:

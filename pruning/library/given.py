@@ -1,8 +1,10 @@
 """A user's model: one in memory, or the name of a checkpoint."""
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
@@ -57,21 +59,35 @@ class Given:
 def given_model(model: ModelLike, tokenizer: "PreTrainedTokenizerBase | None" = None) -> Given:
     """Return a model in memory as it is, or load the checkpoint that a name or a folder means.
 
-    Bytes of a model in memory are those of fp32. Raises `UsageError` for a name that is none and for what is no model.
+    Raises `UsageError` for a name that is none and for what is no model of transformers.
     """
-    import torch
-    from torch import nn
+    from transformers import PreTrainedConfig
 
     if isinstance(model, str | Path):
         return _loaded(str(model), tokenizer)
-    if not isinstance(model, nn.Module):
+    if not isinstance(getattr(model, "config", None), PreTrainedConfig):
         raise UsageError(
             "expected a model in memory, such as AutoModelForCausalLM.from_pretrained(...), or a checkpoint's name, "
             f"got {type(model).__name__}"
         )
     path = model.name_or_path or ""
     folder = Path(path) if path and Path(path).is_dir() else None
-    return Given(model, path.rstrip("/").rpartition("/")[2] or type(model).__name__, torch.float32, folder, tokenizer)
+    return Given(model, path.rstrip("/").rpartition("/")[2] or type(model).__name__, model.dtype, folder, tokenizer)
+
+
+def in_fp32(model: "PreTrainedModel") -> "PreTrainedModel":
+    """Return a model in the precision that everything is measured in: itself, or a copy where it has another."""
+    import torch
+
+    widened = any(each.is_floating_point() and each.dtype != torch.float32 for each in model.parameters())
+    return copy.deepcopy(model).float() if widened else model
+
+
+def check_counts(**counts: int) -> None:
+    """Raise `UsageError` for what is no whole number of at least 1."""
+    for name, count in counts.items():
+        if not isinstance(count, Integral) or count < 1:
+            raise UsageError(f"{name}: expected at least 1, a whole number, got {count!r}")
 
 
 def _loaded(name: str, tokenizer: "PreTrainedTokenizerBase | None") -> Given:

@@ -1,15 +1,13 @@
 """`benchmark`: the protocol on a user's own model and text."""
 
-import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipeline.errors import UsageError
 from pipeline.inference import without_dropout
 from pruning.experiments.specification import PROTOCOL_VERSION, TextSizes
-from pruning.library.given import Given, ModelLike, given_model
+from pruning.library.given import Given, ModelLike, check_counts, given_model, in_fp32
 from pruning.library.split import Texts, split_texts
 from pruning.library.texts import TextLike
 
@@ -40,7 +38,7 @@ def run_benchmark(
     from pruning.library.table import table
     from pruning.library.trial import Bench, trials
 
-    _check_counts(seeds=seeds, repeats=repeats, **vars(sizes))
+    check_counts(seeds=seeds, repeats=repeats, **vars(sizes))
     given = given_model(model, tokenizer)
     texts = split_texts(given, text, calibration, sizes, seeds)
     planned = trials(methods, ratios, seeds, texts.calibration)
@@ -56,21 +54,12 @@ def run_benchmark(
     return table(given.name, ended, facts)
 
 
-def _check_counts(**counts: int) -> None:
-    for name, count in counts.items():
-        if count < 1:
-            raise UsageError(f"{name}: expected at least 1, got {count}")
-
-
 @contextmanager
 def _ready(given: Given) -> Iterator[Given]:
     """Lend the model in fp32 (a copy where it is not), without dropout, on one thread, as in an experiment."""
-    import torch
-
     from pruning.evaluation.timing import one_thread
 
-    widened = any(each.is_floating_point() and each.dtype != torch.float32 for each in given.model.parameters())
-    model = copy.deepcopy(given.model).float() if widened else given.model
+    model = in_fp32(given.model)
     with without_dropout(model), one_thread():
         yield replace(given, model=model)
 
@@ -83,7 +72,7 @@ def _dense_logits(given: Given, texts: Texts) -> "tuple[torch.Tensor, ...] | Non
     from pruning.evaluation.scoring import kept_logits
 
     try:
-        predicts = predicts_text(find_adapter(given.model))
+        predicts = predicts_text(given.model, find_adapter(given.model))
     except UnsupportedModelError:
         return None  # every trial says so itself
     return kept_logits(given.model, texts.evaluation.windows) if texts.evaluation and predicts else None

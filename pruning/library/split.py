@@ -10,6 +10,7 @@ from pruning.library.texts import (
     check_speaks,
     evaluation_text,
     is_reference,
+    mask_token_for,
     read_windows,
     text_of,
     window_length,
@@ -71,7 +72,8 @@ def split_texts(
         source = Calibration(sizes.calibration_windows, language_tokens=window_length(given, sizes.window_tokens))
         return Texts(_evaluation(given, text, sizes), source)
     if calibration is None and text is not None and not isinstance(text, Text):
-        return _halves(given, read_windows(given, text, sizes.window_tokens, sizes.evaluation_windows + wanted), sizes)
+        windows = read_windows(given, text, sizes.window_tokens, sizes.evaluation_windows + wanted)
+        return _halves(windows, mask_token_for(given, text), sizes)
     pool = () if calibration is None else read_windows(given, calibration, sizes.window_tokens, wanted)
     return _apart(_evaluation(given, text, sizes), Calibration(sizes.calibration_windows, pool))
 
@@ -80,9 +82,9 @@ def _evaluation(given: Given, text: TextLike | None, sizes: TextSizes) -> Text |
     return None if text is None else evaluation_text(given, text, sizes.window_tokens, sizes.evaluation_windows)
 
 
-def _halves(given: Given, windows: Windows, sizes: TextSizes) -> Texts:
+def _halves(windows: Windows, mask_token: int | None, sizes: TextSizes) -> Texts:
     count = min(sizes.evaluation_windows, _share(len(windows), sizes))
-    return _apart(text_of(given, windows[:count]), Calibration(sizes.calibration_windows, windows[count:]))
+    return _apart(text_of(windows[:count], mask_token), Calibration(sizes.calibration_windows, windows[count:]))
 
 
 def _share(windows: int, sizes: TextSizes) -> int:

@@ -27,19 +27,26 @@ def evaluation_text(given: Given, text: TextLike, tokens: int, most: int | None,
     Raises as `read_windows` does.
     """
     if isinstance(text, Text):
+        _check_lengths(given, token_windows(given.model, text.windows))
         return text
     if is_reference(text):
         check_speaks(given)
         return reference_text("evaluation", most or EVALUATION_WINDOWS, window_length(given, tokens))
-    return text_of(given, read_windows(given, text, tokens, most), mask_token)
+    windows = read_windows(given, text, tokens, most)
+    return text_of(windows, mask_token_for(given, text) if mask_token is None else mask_token)
 
 
-def text_of(given: Given, windows: Windows, mask_token: int | None = None) -> Text:
-    """Return windows as a text; what hides a token is what the tokenizer given says, unless it is given itself."""
-    if mask_token is None and given.given_tokenizer is not None:
-        found = given.given_tokenizer.mask_token_id
-        mask_token = found if isinstance(found, int) else None
+def text_of(windows: Windows, mask_token: int | None) -> Text:
+    """Return windows as a text."""
     return Text(windows, hash_of_token_ids(windows), None, "the text given", mask_token=mask_token)
+
+
+def mask_token_for(given: Given, text: TextLike) -> int | None:
+    """Return what hides a token, as the tokenizer says that was given or that cuts the words; None = unknown."""
+    if given.given_tokenizer is None and _pieces(text) is None:
+        return None
+    found = given.tokenizer.mask_token_id
+    return found if isinstance(found, int) else None
 
 
 def read_windows(given: Given, text: TextLike, tokens: int, most: int | None) -> Windows:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from hashlib import blake2b
 from itertools import islice
+from operator import index
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
@@ -21,7 +22,7 @@ def token_windows(model: "PreTrainedModel", given: Iterable[Iterable[int]]) -> W
     Raises `UsageError` for what is none, for an empty window and for a token that the model does not have.
     """
     try:
-        windows = tuple(tuple(int(token) for token in window) for window in given)
+        windows = tuple(tuple(index(token) for token in window) for window in given)
     except (TypeError, ValueError) as error:
         raise UsageError("expected windows of token ids, such as tokenizer(texts)['input_ids']") from error
     if not all(windows):

@@ -4,6 +4,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pandas
 import pytest
 import torch
@@ -11,14 +12,13 @@ import torch
 from pipeline.errors import UsageError
 from pipeline.settings import load_settings
 from pruning import benchmark as typed_benchmark
-from pruning import evaluate
 from pruning.evaluation import METRICS
 from pruning.experiments.plan import DENSE
 from pruning.experiments.specification import Experiment, Specification, TextSizes
 from pruning.experiments.work import perform
 from pruning.methods import METHODS
 from pruning.models import load_tokenizer
-from pruning.texts import reference_text, text_for
+from pruning.texts import Text, reference_text, text_for
 from tests.pruning.architectures import build_tiny
 
 SIZES = TextSizes(6, 4, 48)
@@ -188,6 +188,7 @@ def test_models_that_read_no_text_have_numbers_too() -> None:
         ({"methods": ["wandb"]}, "Did you mean wanda"),
         ({"ratios": [1.5]}, r"expected a fraction in \(0, 1\)"),
         ({"seeds": 0}, "seeds: expected at least 1"),
+        ({"seeds": 2.5}, r"seeds: expected at least 1, a whole number, got 2\.5"),
         ({"repeats": 0}, "repeats: expected at least 1"),
         ({"text": WORDS}, r"needs tokenizer=\.\.\."),
         ({"text": [[1, 2]]}, "at least two windows"),
@@ -197,6 +198,11 @@ def test_models_that_read_no_text_have_numbers_too() -> None:
         ({"text": [*windows_of(1), *windows_of(1)]}, "must not overlap"),
         ({"model": "no/such/model"}, "no model 'no/such/model'"),
         ({"model": 5}, "expected a model in memory"),
+        ({"model": torch.nn.Linear(2, 2)}, "expected a model in memory"),
+        ({"text": [[1.5, 2.0], [3.0, 4.0]]}, "expected windows of token ids"),
+        ({"text": pandas.Series(["12345", "23456"])}, "expected windows of token ids"),
+        ({"text": [[1], [2]]}, "a window of at least two token ids"),
+        ({"text": Text(((5,) * 5000,), "hash", None)}, "within the model's context"),
         ({"text": "pyproject.toml"}, r"give Path\('pyproject\.toml'\)"),
         ({"text": "reference"}, "no text for this model"),
     ],
@@ -209,6 +215,12 @@ def test_what_cannot_be_asked(arguments: dict[str, Any], words: str) -> None:
         benchmark(**{**given, **arguments})
 
 
+def test_one_ratio_may_be_numpys_and_is_tried_once() -> None:
+    ratios = [numpy.float32(0.5), [0.5, 0.5]]
+    tables = [benchmark(build_tiny("llama"), ["magnitude"], ratio, windows_of(4), **QUICK) for ratio in ratios]
+    assert [table["ratio"].tolist() for table in tables] == [[0, 0.5], [0, 0.5]]
+
+
 def test_defaults_are_the_pipelines() -> None:
     import inspect
 
@@ -217,20 +229,6 @@ def test_defaults_are_the_pipelines() -> None:
     for name in ("evaluation_windows", "calibration_windows", "window_tokens", "seeds"):
         assert defaults[name] == getattr(settings, name)
     assert defaults["repeats"] == settings.latency_repeats
-
-
-def test_evaluate_takes_names_and_words(checkpoints: dict[str, Path]) -> None:
-    folder = checkpoints["opt"]
-    found = evaluate(folder, "reference", repeats=1)
-    assert "excess_loss" in found
-    tokenizer: Any = load_tokenizer(folder)
-    words = " ".join(tokenizer.decode(window) for window in reference_text("train", 2, 48).windows)
-    ids = tokenizer(words, add_special_tokens=False)["input_ids"]
-    cut = [ids[first : first + 16] for first in range(0, len(ids) - 15, 16)]
-    assert (
-        evaluate(folder, words, window_tokens=16, repeats=1)["perplexity"]
-        == evaluate(folder, cut, repeats=1)["perplexity"]
-    )
 
 
 def test_progress_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -88,6 +88,20 @@ def test_local_tasks_against_a_plain_loop(tokenizer: Any, tmp_path: Path) -> Non
     assert 0 < right < 3
 
 
+def test_a_pair_that_a_model_cannot_decide_counts_half(tokenizer: Any, tmp_path: Path) -> None:
+    pytest.importorskip("lm_eval")
+    from pruning.models import load_model
+    from pruning.reference import model_folder
+
+    model = load_model(model_folder("llama"))
+    for parameter in model.parameters():
+        parameter.data.zero_()  # any two sentences of one length are equally likely
+    model.train()
+    write_pairs(tmp_path / "pairs.jsonl", [(good, good) for good, _ in PAIRS])
+    assert run_tasks(model, tokenizer, tmp_path)["task:pairs:acc"].value == 0.5
+    assert all(module.training for module in model.modules())
+
+
 def test_energy_is_estimated_without_a_network(dense_models: dict[str, Any], tmp_path: Path, monkeypatch: Any) -> None:
     pytest.importorskip("codecarbon")
     monkeypatch.chdir(tmp_path)

@@ -12,8 +12,8 @@ from pruning import evaluate, prune
 from pruning.checkpoint import measured_bytes, write_weights
 from pruning.errors import NotFiniteError
 from pruning.evaluation import METRICS, Observation, measure
-from pruning.evaluation.bootstrap import mean_interval
-from pruning.evaluation.records import Agreement, Energy, Generated
+from pruning.evaluation.bootstrap import mean_interval, mean_measurement
+from pruning.evaluation.records import Agreement, Energy, Generated, Measurement
 from pruning.models import weight_bytes
 from pruning.texts import Text, reference_text
 
@@ -136,6 +136,17 @@ def test_counts_and_times_of_an_observation() -> None:
     assert {name: numbers[name].value for name in expected} == pytest.approx(expected)
     assert {name: number.unit for name, number in numbers.items()} == {metric.name: metric.unit for metric in METRICS}
     assert (numbers["parameters"].value, numbers["nonzeros"].value, numbers["bytes"].value) == (100, 30, 400)
+
+
+def test_one_window_has_no_interval_and_one_without_scored_tokens_is_none() -> None:
+    seen = replace(SEEN, window_losses=(0.0, 30.0), window_tokens=(0, 10), dense_losses=(0.0, 20.0), kl=(0.0, 5.0))
+    numbers = measure(replace(seen, agreements=(0, 4)))
+    assert numbers["perplexity"] == Measurement(math.exp(3), "1", 1)
+    assert numbers["excess_loss"] == Measurement(2, "nats per token", 1)
+    assert numbers["loss_increase"] == Measurement(1, "nats per token", 1)
+    # Among few windows, some resamples are of the empty one alone.
+    sums, counts = (0.0, 30.0, 20.0), (0, 12, 8)
+    assert mean_measurement(sums, counts, "1") == mean_measurement(sums[1:], counts[1:], "1")
 
 
 def test_what_does_not_apply_is_left_out_and_what_is_not_finite_is_an_error() -> None:
