@@ -50,10 +50,20 @@ class Given:
 
     @property
     def context(self) -> float:
-        """The longest input, tokens; infinite when its config names no limit."""
+        """The longest input, tokens; infinite when its config names no limit.
+
+        Embeddings of positions with one for padding (RoBERTa's) begin to count behind it.
+        """
+        from torch.nn import Embedding
+
         config = self.model.config.get_text_config()
         named = (getattr(config, name, None) for name in CONTEXT_FIELDS)
-        return min((size for size in named if type(size) is int), default=inf)
+        counted = (
+            each.num_embeddings - each.padding_idx - 1
+            for name, each in self.model.named_modules()
+            if name.endswith("position_embeddings") and isinstance(each, Embedding) and each.padding_idx is not None
+        )
+        return min((size for size in (*named, *counted) if type(size) is int), default=inf)
 
 
 def given_model(model: ModelLike, tokenizer: "PreTrainedTokenizerBase | None" = None) -> Given:

@@ -1,7 +1,7 @@
 """`benchmark`: the protocol on a user's own model and text."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -85,9 +85,7 @@ def _ended(bench: "Bench", planned: "Sequence[Trial]", *, progress: bool) -> "It
     if not progress:
         yield from (perform_trial(bench, trial) for trial in planned)
         return
-    speaker = make_progress()
-    with speaker.track("benchmark", len(planned)) as track:
+    with closing(make_progress()) as speaker, speaker.track("benchmark", len(planned)) as track:
         for trial in planned:
             yield perform_trial(bench, trial)
             track.advance(f"{trial.method} {trial.ratio:g}")
-    speaker.close()

@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import cache
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import UsageError
 from pruning.json_file import read_object
@@ -68,9 +69,18 @@ def reference_text(split: Split, count: int, tokens: int, seed: int = 0) -> Text
 
 
 def context_of(folder: Path) -> float:
-    """Return the longest input of the model in a folder, tokens; infinite when its config names no limit."""
+    """Return the longest input of the model in a folder, tokens; infinite when neither config nor tokenizer names one.
+
+    The tokenizer's counts, too: of a RoBERTa's 514 positions its first two are for padding.
+    """
+    config, tokenizer = _object(folder / "config.json"), _object(folder / "tokenizer_config.json")
+    named = [*(config.get(name) for name in CONTEXT_FIELDS), tokenizer.get("model_max_length")]
+    return min((size for size in named if type(size) is int), default=inf)
+
+
+def _object(file: Path) -> dict[str, Any]:
+    """Return the object in a file of JSON, an empty one where there is none."""
     try:
-        config = read_object(folder / "config.json")
+        return read_object(file)
     except UsageError:
-        return inf
-    return min((config[name] for name in CONTEXT_FIELDS if type(config.get(name)) is int), default=inf)
+        return {}

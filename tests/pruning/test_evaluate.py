@@ -1,6 +1,8 @@
 """`pruning.evaluate`: models and texts as users have them."""
 
 import copy
+import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from pipeline.errors import UsageError
 from pruning import benchmark, evaluate
 from pruning.evaluation.observe import Extras
 from pruning.models import load_tokenizer
-from pruning.texts import reference_text
+from pruning.texts import context_of, reference_text
 from tests.pruning.architectures import build_tiny
 
 WINDOWS = [[(7 * window + place) % 50 + 5 for place in range(12)] for window in range(3)]
@@ -87,3 +89,31 @@ def test_what_are_no_pictures_is_said(shape: tuple[int, ...]) -> None:
     model = build_tiny("vit")
     with pytest.raises(UsageError, match=r"expected pictures as \(pictures, channels, height, width\), got"):
         evaluate(model, dense=model, repeats=1, extras=Extras(images=torch.zeros(shape)))
+
+
+def test_a_robertas_first_positions_are_for_padding(tmp_path: Path) -> None:
+    model = build_tiny("roberta")
+    usable = model.config.max_position_embeddings - model.config.pad_token_id - 1
+    windows = [[(7 * place) % 50 + 5 for place in range(length)] for length in (usable, usable + 1)]
+    assert evaluate(model, windows[:1], mask_token=4, repeats=1)["pseudo_perplexity"].n == 1
+    with pytest.raises(UsageError, match=f"the model's context of {usable} tokens, got {usable + 1}"):
+        evaluate(model, windows[1:], mask_token=4, repeats=1)
+
+
+@pytest.mark.parametrize(
+    ("config", "tokenizer", "context"),
+    [
+        ({"max_position_embeddings": 514}, {"model_max_length": 512}, 512),
+        ({"n_positions": 64}, {"model_max_length": int(1e30)}, 64),
+        ({"n_positions": 64}, None, 64),
+        ({}, {"model_max_length": 1e30}, math.inf),
+        ({"max_position_embeddings": "64"}, {}, math.inf),
+    ],
+)
+def test_the_context_is_what_config_and_tokenizer_allow(
+    config: dict[str, Any], tokenizer: dict[str, Any] | None, context: float, tmp_path: Path
+) -> None:
+    for name, content in (("config", config), ("tokenizer_config", tokenizer)):
+        if content is not None:
+            (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    assert context_of(tmp_path) == context
