@@ -157,6 +157,18 @@ def test_only_does_what_it_names(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_a_ratio_given_twice_is_one(path: Path) -> None:
+    assert counts(path, methods="random", ratios="0.5,0.50,5e-1") == {"models": 2, "done": 4}
+
+
+def test_a_dry_run_promises_nothing_where_every_representative_is_too_large(path: Path) -> None:
+    told = json.loads(call("--store", path, "--dry-run", "--json", "--max-params", "1").stdout)
+    assert told["seconds"] == 0
+    assert told["steps"][0].startswith("0 experiments to run on 0 models")
+    assert "2 representatives with more than 1 parameters left out" in told["steps"]
+
+
+@pytest.mark.usefixtures("here")
 def test_the_jobs_of_a_matrix_do_the_whole_plan(path: Path) -> None:
     file = path.with_name("plan.json")
     answer = call("--store", path, "--plan-json", file, "--shards", "5")
