@@ -38,7 +38,7 @@ def parse_quantity(value: Any) -> Any:
     """Turn "200M" or "1.5G" into an integer; anything that is not such a text passes through to be judged by type."""
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGBT]?)\s*", value.upper())
+    match = re.fullmatch(r"\s*(\d{1,18}(?:\.\d+)?)\s*([KMGBT]?)\s*", value.upper())
     if match is None:
         raise ValueError("no number such as 200M, 1.5G or 4000")
     return int(float(match[1]) * _MULTIPLES[match[2]])
@@ -63,6 +63,10 @@ Names = Annotated[tuple[str, ...], BeforeValidator(parse_list), Field(min_length
 NamesOrNone = Annotated[tuple[str, ...], BeforeValidator(parse_list)]
 Key = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Keys = Annotated[tuple[Key, ...], BeforeValidator(parse_list)]
+# Eleven days: the system can wait for no more than 24.
+Seconds = Annotated[float, Field(gt=0, le=1_000_000)]
+# What is drawn for a plan or an analysis is held in memory.
+Windows = Annotated[int, Field(gt=0, le=100_000)]
 Similarity = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Ratios = Annotated[tuple[Ratio, ...], BeforeValidator(parse_list), Field(min_length=1)]
@@ -116,10 +120,10 @@ class Settings(BaseSettings):
     )
     shapes: bool = Field(description="record input and output shapes of modules")
     fresh: bool = Field(description="list and read everything anew")
-    model_seconds: float = Field(gt=0, description="time limit to build one model, seconds")
+    model_seconds: Seconds = Field(description="time limit to build one model, seconds")
     model_memory: Quantity = Field(description="memory that building one model may add, bytes (1200M, 2G)")
     max_modules: int = Field(gt=0, description="a config that would build more modules is refused")
-    hub_seconds: float = Field(gt=0, description="time limit of one request to the Hub, seconds")
+    hub_seconds: Seconds = Field(description="time limit of one request to the Hub, seconds")
     hub_wait: float = Field(ge=0, le=3600, description="longest wait for a rate limit of the Hub, seconds")
     hub_pause: float = Field(ge=0, le=60, description="pause before each request to the Hub, seconds")
     hub_threads: int = Field(gt=0, le=256, description="requests to the Hub at a time")
@@ -145,16 +149,16 @@ class Settings(BaseSettings):
     )
     seeds: int = Field(gt=0, le=1000, description="draws of what is random and of the calibration text")
     max_params: Quantity = Field(description="larger models are not pruned, parameters (200M, 1.5B)")
-    evaluation_windows: int = Field(gt=0, description="held-out windows behind every perplexity")
-    calibration_windows: int = Field(gt=0, description="windows that calibrated methods see")
-    window_tokens: int = Field(gt=1, description="longest window, tokens")
+    evaluation_windows: Windows = Field(description="held-out windows behind every perplexity")
+    calibration_windows: Windows = Field(description="windows that calibrated methods see")
+    window_tokens: int = Field(gt=1, le=1_000_000, description="longest window, tokens")
     latency_repeats: int = Field(gt=0, description="timed forward passes behind a median")
     analyses: NamesOrNone = Field(
         description="configurations of redundancy analyses (names, or TOML or YAML files), comma-separated; none = none"
     )
-    damage_windows: int = Field(gt=0, description="held-out windows behind each damage of an analysis")
+    damage_windows: Windows = Field(description="held-out windows behind each damage of an analysis")
     only: Keys = Field(description="keys of experiments to do and no others, comma-separated; none = all")
-    experiment_seconds: float = Field(gt=0, description="time limit of one experiment, seconds")
+    experiment_seconds: Seconds = Field(description="time limit of one experiment, seconds")
     experiment_memory: Quantity = Field(description="memory that one experiment may add, bytes (4G)")
 
     append_timestamp: bool = Field(

@@ -79,7 +79,7 @@ def _analyses(store: Store, settings: Settings) -> AnalysisPlan:
 def plan(store: Store, settings: Settings) -> StagePlan:
     """Say what `run` would do now."""
     made, analyses = make_plan(store, settings), _analyses(store, settings)
-    if not made.models:
+    if not made.models and not made.too_large:
         return _plan_without_models(settings)
     possible = [experiment for experiment in made.todo if experiment.refusal is None]
     measurable = [planned for planned in analyses.todo if planned.refusal is None]

@@ -74,6 +74,9 @@ class Store:
         try:
             migrate(connection)
             store._close_dead_runs()
+        except duckdb.TransactionException as error:  # it can be read: nobody is to move it away
+            connection.close()
+            raise StoreError(f"the store {str(path)!r} takes no rows: {error}") from error
         except duckdb.Error as error:
             connection.close()
             raise StoreUnreadableError(unreadable(path, str(error))) from error
@@ -138,12 +141,16 @@ class Store:
         """Enter a stage's invocation into the ledger; its end is recorded whatever happens.
 
         The body calls `record_input` with what it read. An error of the project, of a file or of the database becomes
-        a `StageError`.
+        a `StageError`. Raises `StoreError` when the store takes no entry: its disk is full, say.
         """
         handle = RunHandle(new_run_id(), stage)
-        self._start(handle, config)
+        try:
+            self._start(handle, config)
+        except duckdb.Error as error:
+            raise StoreError(f"stage {stage} did not begin: the store takes no rows: {error}") from error
         try:
             yield handle
+            self._finish(handle, "done", None)
         except KeyboardInterrupt:
             self._finish(handle, "interrupted", "stopped by Ctrl-C")
             raise
@@ -154,7 +161,6 @@ class Store:
         except BaseException as error:
             self._finish(handle, "failed", repr(error))
             raise
-        self._finish(handle, "done", None)
 
     def record_input(self, handle: RunHandle, input_hash: str) -> None:
         """Record the hash of all that a run read, so that the next one can tell that nothing changed."""

@@ -44,7 +44,9 @@ def folder_of(row: CandidateRow) -> Path | None:
     """Return the folder of a representative's weights, None when it is not on this machine."""
     if row.location is not None:
         place = ROOT / row.location  # the reference models' places are relative to the project
-        return place if place.is_dir() else place.parent
+        if place.is_dir():
+            return place
+        return place.parent if place.is_file() else None
     if row.source == "hub":
         return _cached_folder(row.model_id, row.revision)
     name = row.model_id.removeprefix("reference/")

@@ -31,5 +31,5 @@ def check_method_ratio(method: Method, ratio: float) -> None:
 
 
 def ratios_of(method: Method, ratios: Sequence[float]) -> tuple[float, ...]:
-    """Return the ratios at which a method is tried: those asked for, or the only one that it knows."""
-    return tuple(ratios) if method.fixed_ratio is None else (method.fixed_ratio,)
+    """Return the ratios at which a method is tried: those asked for, each once, or the only one that it knows."""
+    return tuple(dict.fromkeys(ratios)) if method.fixed_ratio is None else (method.fixed_ratio,)

@@ -1,7 +1,9 @@
 """Functions for the engine's tests: children import them by name."""
 
+import gc
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -48,6 +50,11 @@ def secrets_seen(_: object) -> list[str]:
     """Return the secrets in this process' environment and in the one that its server was started with."""
     server = Path(f"/proc/{os.getppid()}/environ").read_bytes().decode().split("\0")
     return sorted(name for name in {*os.environ, *(line.partition("=")[0] for line in server)} if "TOKEN" in name)
+
+
+def garbage_and_imports(_: object) -> tuple[bool, bool, bool]:
+    """Return whether garbage is looked for, whether something is left out, and whether the server rested."""
+    return gc.isenabled(), gc.get_freeze_count() > 0, "pipeline.engines.resting" in sys.modules
 
 
 def process_identity(_: object) -> int:

@@ -13,7 +13,7 @@ from pipeline.engines import Limits, Task, run_tasks
 from pipeline.settings import ROOT
 
 sys.path.insert(0, str(Path(__file__).parent))  # children import the functions by module name
-from engine_tasks import double, misbehave, process_identity, runs, wait_until
+from engine_tasks import double, garbage_and_imports, misbehave, process_identity, runs, wait_until
 
 ROOMY = Limits(memory_bytes=500_000_000, seconds=20)
 
@@ -64,6 +64,12 @@ def test_children_inherit_no_secret() -> None:
 def test_a_limit_beyond_what_the_system_can_say_is_no_limit() -> None:
     (outcome,) = run_tasks(double, [Task("", 4)], workers=1, limits=Limits(memory_bytes=10**20, seconds=20))
     assert outcome.value == 8
+
+
+def test_children_look_for_the_garbage_that_their_server_leaves() -> None:
+    """A module that the server does not find is skipped without a word."""
+    (outcome,) = run_tasks(garbage_and_imports, [Task("", None)], workers=1, limits=ROOMY)
+    assert outcome.value == (True, True, True)
 
 
 def test_a_process_is_used_as_often_as_allowed() -> None:

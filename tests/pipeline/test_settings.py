@@ -42,6 +42,11 @@ def test_flags_beat_the_environment_which_beats_the_file(tmp_path: Path, monkeyp
         ({"max_params": "many"}, ["--max-params", "'many'", "200M"]),
         ({"device": "gpu"}, ["--device", "cuda:i", "'gpu'"]),
         ({"workers": "-1"}, ["--workers", "'-1'"]),
+        ({"max_params": "9" * 400}, ["--max-params", "200M"]),
+        ({"experiment_seconds": "inf"}, ["--experiment-seconds", "'inf'"]),
+        ({"model_seconds": "3000000"}, ["--model-seconds", "'3000000'"]),
+        ({"evaluation_windows": "9" * 12}, ["--evaluation-windows"]),
+        ({"window_tokens": "9" * 12}, ["--window-tokens"]),
         ({"dedup_strategy": "names"}, ["--dedup-strategy", "Did you mean name"]),
     ],
 )

@@ -1,6 +1,7 @@
 """The plan on a store: by key, within a time limit, as jobs, and for models without text."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
@@ -154,6 +155,34 @@ def test_only_does_what_it_names(path: Path) -> None:
     assert counts(path, only=keys[3]) == {"models": 2, "from earlier runs": 1}
     with pytest.raises(UsageError, match="--only: expected keys of experiments"):
         load_settings({"only": "$(id)"})
+
+
+@pytest.mark.usefixtures("here")
+def test_a_ratio_given_twice_is_one(path: Path) -> None:
+    assert counts(path, methods="random", ratios="0.5,0.50,5e-1") == {"models": 2, "done": 4}
+
+
+def test_a_dry_run_promises_nothing_where_every_representative_is_too_large(path: Path) -> None:
+    told = json.loads(call("--store", path, "--dry-run", "--json", "--max-params", "1").stdout)
+    assert told["seconds"] == 0
+    assert told["steps"][0].startswith("0 experiments to run on 0 models")
+    assert "2 representatives with more than 1 parameters left out" in told["steps"]
+
+
+def test_a_model_whose_folder_is_gone_is_refused_and_not_looked_for_beside_it(
+    checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    parent = shutil.copytree(checkpoints["opt"], tmp_path / "models")
+    gone = shutil.copytree(checkpoints["llama"], parent / "llama")
+    path = fill(tmp_path / "store.duckdb", {"llama": gone, "by_file": parent / "config.json"})
+    shutil.rmtree(gone)
+    with Store.open(path) as store:
+        plan = make_plan(store, load_settings(FLAGS))
+    found = {(each.specification.model_id, each.folder, each.refusal) for each in plan.todo}
+    assert found == {
+        ("llama", None, "the weights of llama are not on this machine"),
+        ("by_file", parent, None),
+    }
 
 
 @pytest.mark.usefixtures("here")

@@ -2,17 +2,20 @@
 
 import dataclasses
 import os
+import resource
 import signal
 import subprocess
 import sys
 import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from pipeline.errors import StageError, StoreLockedError, StoreUnreadableError, UsageError
+from pipeline.errors import StageError, StoreError, StoreLockedError, StoreUnreadableError, UsageError
 from pipeline.settings import ROOT
 from store import Store
 from store.migrations import migrate
@@ -111,6 +114,35 @@ def test_a_second_process_gets_a_clear_error_and_a_killed_one_leaves_a_usable_st
         os.kill(holder.pid, signal.SIGKILL)
     with Store.open(path) as store:
         assert store.rows("SELECT stage, status FROM runs") == [("extract", "interrupted")]
+
+
+@contextmanager
+def no_file_grows() -> Iterator[None]:
+    """Refuse every write to a file, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_told_when_a_run_begins_ends_or_was_killed(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    with Store.open(path) as store:
+        with no_file_grows(), pytest.raises(StoreError, match="stage prune did not begin: the store takes no rows"):
+            store.run("prune", {}).__enter__()
+        assert store.rows("SELECT * FROM runs") == []
+    with Store.open(path) as store:
+        ending = store.run("prune", {})
+        ending.__enter__()
+        with no_file_grows(), pytest.raises(StageError, match=r"stage prune: .*Failed to commit"):
+            ending.__exit__(None, None, None)
+    with no_file_grows(), pytest.raises(StoreError, match=r"store\.duckdb' takes no rows") as caught:
+        Store.open(path)
+    assert not isinstance(caught.value, StoreUnreadableError)
+    with Store.open(path) as store:
+        assert store.rows("SELECT status FROM runs") == [("interrupted",)]
 
 
 def test_what_is_no_store_is_named_and_left_alone(tmp_path: Path) -> None:
