@@ -13,7 +13,7 @@ import httpcore2
 import httpx2
 
 from hub.address import is_loopback, objection, origin
-from hub.deadline import DeadlineBackend, until
+from hub.deadline import Connections, DeadlineBackend, until
 from hub.errors import HubError, HubErrorKind, hidden
 from hub.limits import RateClass, RateLimits, rate_class, retry_after
 from hub.policy import Allowance, Policy, Traffic
@@ -198,7 +198,8 @@ class _Transport(httpx2.BaseTransport):
 
     def __init__(self, base: str, silence_seconds: float, threads: int, allowance: Allowance | None) -> None:
         self._base, self._silence, self._allowance = base, silence_seconds, allowance
-        self._pools = _pools(base, threads)
+        self._connections = Connections()
+        self._pools = _pools(base, threads, self._connections)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request. Raises httpx2's exceptions, and `HubError` for an address that is not asked."""
@@ -222,7 +223,8 @@ class _Transport(httpx2.BaseTransport):
         return httpx2.Response(answer.status, headers=headers, stream=body, extensions=answer.extensions)
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, those that somebody waits for, too."""
+        self._connections.cut()
         for pool in self._pools.values():
             pool.close()
 
@@ -309,9 +311,9 @@ def _translated(request: httpx2.Request) -> Iterator[None]:
         raise httpx2.RemoteProtocolError(str(error), request=request) from error
 
 
-def _pools(base: str, threads: int) -> dict[str, httpcore2.ConnectionPool]:
+def _pools(base: str, threads: int, connections: Connections) -> dict[str, httpcore2.ConnectionPool]:
     """Return a pool of direct connections and one for each scheme that the environment sends through a proxy."""
-    backend = DeadlineBackend(lambda host: is_loopback(base) or host == origin(base)[1])
+    backend = DeadlineBackend(lambda host: is_loopback(base) or host == origin(base)[1], connections)
     common: dict[str, Any] = {
         "max_connections": threads + 4,
         "max_keepalive_connections": threads + 4,
@@ -322,7 +324,7 @@ def _pools(base: str, threads: int) -> dict[str, httpcore2.ConnectionPool]:
     pools = {"direct": httpcore2.ConnectionPool(**common)}
     for scheme, address in urllib.request.getproxies().items():
         if scheme in ("http", "https") and address:
-            through = DeadlineBackend(lambda _: True)
+            through = DeadlineBackend(lambda _: True, connections)
             pools[scheme] = _proxy(address, {**common, "network_backend": through})
     return pools
 

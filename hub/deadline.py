@@ -8,10 +8,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
+from weakref import WeakSet
 
 import httpcore2
 
@@ -32,11 +33,34 @@ def until(moment: float) -> Iterator[None]:
         _moment.value = before
 
 
+class Connections:
+    """All open connections of a client."""
+
+    def __init__(self) -> None:
+        self._streams = WeakSet[_DeadlineStream]()
+        self._lock = threading.Lock()
+
+    def add(self, stream: "_DeadlineStream") -> None:
+        """Remember a connection for as long as somebody uses it."""
+        with self._lock:
+            self._streams.add(stream)
+
+    def cut(self) -> None:
+        """Wake whoever waits for an answer: closing a socket alone leaves its readers waiting."""
+        with self._lock:
+            streams = [*self._streams]
+        for stream in streams:
+            with suppress(OSError):  # it has ended by itself
+                # Not the method of a socket with TLS, which would forget its keys while another thread reads.
+                socket.socket.shutdown(stream.get_extra_info("socket"), socket.SHUT_RDWR)
+
+
 @dataclass(frozen=True)
 class DeadlineBackend(httpcore2.NetworkBackend):
-    """httpcore2's blocking sockets, each step limited. `guard` says whether a host may lie in a private network."""
+    """httpcore2's blocking sockets, each step limited. `may_be_private` says it of a host's network."""
 
     may_be_private: Callable[[str], bool]
+    connections: Connections = field(default_factory=Connections)
 
     def connect_tcp(
         self,
@@ -58,14 +82,16 @@ class DeadlineBackend(httpcore2.NetworkBackend):
         return self._connect(addresses[-1], port, _left(timeout, httpcore2.ConnectTimeout), socket_options)
 
     def _connect(self, address: str, port: int, seconds: float, options: Any) -> httpcore2.NetworkStream:
-        return _DeadlineStream(httpcore2.SyncBackend().connect_tcp(address, port, seconds, None, options))
+        stream = httpcore2.SyncBackend().connect_tcp(address, port, seconds, None, options)
+        return _DeadlineStream(stream, self.connections)
 
 
 class _DeadlineStream(httpcore2.NetworkStream):
     """A connection whose reads and writes end before the moment of the calling thread."""
 
-    def __init__(self, stream: httpcore2.NetworkStream) -> None:
-        self._stream = stream
+    def __init__(self, stream: httpcore2.NetworkStream, connections: Connections) -> None:
+        self._stream, self._connections = stream, connections
+        connections.add(self)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._stream.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
@@ -79,9 +105,8 @@ class _DeadlineStream(httpcore2.NetworkStream):
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
-        return _DeadlineStream(
-            self._stream.start_tls(ssl_context, server_hostname, _left(timeout, httpcore2.ConnectTimeout))
-        )
+        stream = self._stream.start_tls(ssl_context, server_hostname, _left(timeout, httpcore2.ConnectTimeout))
+        return _DeadlineStream(stream, self._connections)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -78,6 +78,15 @@ def predicts_text(model: "PreTrainedModel", adapter: Adapter) -> bool:
     return adapter.main.kind == "decoder" and not adapter.main.crossed and model.get_output_embeddings() is not None
 
 
+def _check_comparable(model: "PreTrainedModel", dense: "PreTrainedModel") -> None:
+    """Raise `UsageError` when the dense model's predictions are not of the same tokens."""
+    if not predicts_text(dense, find_adapter(dense)):
+        raise UsageError(f"dense: expected a model that predicts the next token, got {type(dense).__name__}")
+    sizes = [each.config.get_text_config().vocab_size for each in (model, dense)]
+    if sizes[0] != sizes[1]:
+        raise UsageError(f"dense: expected a model with the same vocabulary, of {sizes[0]} tokens, got {sizes[1]}")
+
+
 def _costs(
     model: "PreTrainedModel",
     dense: "PreTrainedModel | None",
@@ -114,6 +123,8 @@ def _with_text(
     text: Text,
     dense_logits: "Sequence[torch.Tensor] | None",
 ) -> Observation:
+    if dense is not None:
+        _check_comparable(model, dense)
     if not any(text.scored_tokens):
         raise UsageError("expected a window of at least two token ids: the first of each is given, not predicted")
     beside = (dense_logits or window_logits(dense, text.windows)) if dense else None

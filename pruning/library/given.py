@@ -73,6 +73,11 @@ def given_model(model: ModelLike, tokenizer: "PreTrainedTokenizerBase | None" = 
     """
     from transformers import PreTrainedConfig
 
+    if tokenizer is not None and not callable(tokenizer):
+        raise UsageError(
+            "tokenizer: expected one in memory, such as AutoTokenizer.from_pretrained(...), got "
+            f"{type(tokenizer).__name__}"
+        )
     if isinstance(model, str | Path):
         return _loaded(str(model), tokenizer)
     if not isinstance(getattr(model, "config", None), PreTrainedConfig):

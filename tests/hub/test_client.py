@@ -354,6 +354,24 @@ def test_closing_ends_a_wait_and_further_questions(monkeypatch: pytest.MonkeyPat
         hub.close()
 
 
+def test_closing_cuts_off_an_answer_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python waits for its threads when a program ends, after Ctrl-C, too."""
+    asked, over = threading.Event(), threading.Event()
+
+    def in_silence(_: socket.socket) -> None:
+        asked.set()
+        over.wait()
+
+    with scripted([in_silence]) as script, ThreadPoolExecutor(1) as threads:
+        monkeypatch.setenv("HF_ENDPOINT", script.url)
+        hub = Hub(Policy(seconds=60, silence_seconds=60))
+        waiting = threads.submit(failure, lambda: hub.page("limit=1"))
+        assert asked.wait(10)
+        hub.close()
+        assert waiting.result(timeout=5).kind == "network"
+        over.set()
+
+
 def test_closing_before_the_first_question_opens_nothing() -> None:
     with Hub(QUICK) as hub:
         pass

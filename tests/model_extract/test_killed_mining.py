@@ -31,8 +31,8 @@ FLAGS = ("--tasks", ",".join(TASKS), "--limit", "1000", "--views", "both", "--wo
 # A few threads and a pause between requests: reading takes long enough to be killed in it.
 SLOWLY = ("--hub-threads", "4", "--hub-pause", "0.003")
 PATIENCE_SECONDS = 60.0
-# A question under way ends with the longest silence that is borne, 8 s; Python's exit waits for its thread.
-LAST_WORDS_SECONDS = 10.0
+# Less than the longest silence that is borne, 8 s: questions under way are cut off.
+LAST_WORDS_SECONDS = 5.0
 # Requests: 3 times 3 are not all of the 11 pages; the models with a config take 200 and are read until they are built.
 PAGES_AT_A_TIME, FILES_AT_A_TIME = 3, 200
 HELPERS = 2  # processes that the engine starts before the first one that builds

@@ -48,6 +48,23 @@ def test_evaluate_computes_in_fp32_whatever_the_weights_are_stored_in(tmp_path: 
         evaluate(model, WINDOWS, repeats=0)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"tokenizer": "gpt2"}, "tokenizer: expected one in memory, .* got str"),
+        ({"dense": "another vocabulary"}, r"dense: expected a model with the same vocabulary, of \d+ tokens, got 3"),
+        ({"dense": "bert"}, "dense: expected a model that predicts the next token, got BertForMaskedLM"),
+    ],
+)
+def test_what_a_model_cannot_be_compared_with(arguments: dict[str, Any], words: str) -> None:
+    model = build_tiny("llama")
+    beside = {"another vocabulary": copy.deepcopy(model), "bert": build_tiny("bert")}
+    beside["another vocabulary"].resize_token_embeddings(3)
+    given = {name: beside.get(value, value) for name, value in arguments.items()}
+    with pytest.raises(UsageError, match=words):
+        evaluate(model, WINDOWS, repeats=1, **given)
+
+
 def test_the_tokenizer_of_a_folder_says_what_hides_a_token(tmp_path: Path) -> None:
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
