@@ -84,10 +84,10 @@ def plan(store: Store, settings: Settings) -> StagePlan:
     possible = [experiment for experiment in made.todo if experiment.refusal is None]
     measurable = [planned for planned in analyses.todo if planned.refusal is None]
     models = count_of(made.models, "model")
-    work = f"{made.finished:,} done before, about {made.seconds:.0f} s of work"
+    work = f"{made.finished:,} ended before, about {made.seconds:.0f} s of work"
     steps = (
         f"{count_of(len(possible), 'experiment')} to run on {models}, {work}",
-        f"{len(measurable):,} analyses to run on {models}, {analyses.finished:,} done before",
+        f"{len(measurable):,} analyses to run on {models}, {analyses.finished:,} ended before",
     )
     seconds = (made.seconds + _SECONDS_AN_ANALYSIS * len(measurable)) / pruning_workers(settings)
     notes = (*_notes(made, settings), *_analysis_notes(analyses))

@@ -247,7 +247,7 @@ def test_a_dry_run_says_what_there_is_to_do_and_runs_nothing(world: World, first
     assert result.job("plan").outputs["stages"] == "[]"
     assert json.loads(result.job("plan").outputs["runner"]) == ["self-hosted", "gpu"]
     said = result.job("plan").summary
-    assert re.search(r"\| prune \| \d experiments to run on 2 models, [2-6] done before", said), said
+    assert re.search(r"\| prune \| \d experiments to run on 2 models, [2-6] ended before", said), said
     assert "refused" not in said
     assert [artifact.name for artifact in result.artifacts] == ["before"]
 

@@ -212,7 +212,7 @@ def test_a_dry_run_lists_what_the_history_lets_expect(path: Path) -> None:
     assert {value for (_, method, _), value in seconds.items() if method == "random"} == {2.5}
     assert {value for (_, method, _), value in seconds.items() if method != "random"} == {1.0}
     assert told["seconds"] == (2 * 2.5 + 12) / 2
-    assert "14 experiments to run on 2 models, 4 done before, about 17 s of work" in told["steps"][0]
+    assert "14 experiments to run on 2 models, 4 ended before, about 17 s of work" in told["steps"][0]
     assert "method=" not in call("--store", path, "--dry-run").stdout
     verbose = call("--store", path, "--dry-run", "-v").stdout.splitlines()
     assert [line.partition(" method=")[2].split()[0] for line in verbose if " method=" in line] == [

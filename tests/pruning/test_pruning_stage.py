@@ -205,10 +205,10 @@ def test_a_key_depends_on_what_the_numbers_depend_on(fresh_store: Path) -> None:
 def test_the_plan_and_settings_that_cannot_be_used(fresh_store: Path) -> None:
     with Store.open(fresh_store) as store:
         plan = stage.plan(store, load_settings(FLAGS))
-    assert plan.steps[0] == "34 experiments to run on 4 models, 0 done before, about 34 s of work"
+    assert plan.steps[0] == "34 experiments to run on 4 models, 0 ended before, about 34 s of work"
     assert len(plan.items) == 34
     assert sum(float(item["seconds"]) for item in plan.items) == 34
-    assert plan.steps[1] == "3 analyses to run on 4 models, 0 done before"
+    assert plan.steps[1] == "3 analyses to run on 4 models, 0 ended before"
     assert any("1 representative with more than 1,000,000 parameters" in step for step in plan.steps)
     assert any("2 experiments refused" in step for step in plan.steps)
     for flag, value, words in (
