@@ -59,8 +59,11 @@ def observe(
     weights are stored, for the bytes. Raises `UnsupportedModelError`, `NotFiniteError` and `UsageError`.
     """
     adapter = find_adapter(model)
+    read = text if reads_text(model, adapter) else None
+    if read and dense is not None:
+        _check_comparable(model, adapter, dense)
     with one_thread():
-        seen = _costs(model, dense, adapter, text if reads_text(model, adapter) else None, dtype, repeats)
+        seen = _costs(model, dense, adapter, read, dtype, repeats)
         if text and predicts_text(model, adapter):
             seen = _with_text(seen, model, dense, text, dense_logits)
         else:
@@ -78,10 +81,11 @@ def predicts_text(model: "PreTrainedModel", adapter: Adapter) -> bool:
     return adapter.main.kind == "decoder" and not adapter.main.crossed and model.get_output_embeddings() is not None
 
 
-def _check_comparable(model: "PreTrainedModel", dense: "PreTrainedModel") -> None:
+def _check_comparable(model: "PreTrainedModel", adapter: Adapter, dense: "PreTrainedModel") -> None:
     """Raise `UsageError` when the dense model's predictions are not of the same tokens."""
-    if not predicts_text(dense, find_adapter(dense)):
-        raise UsageError(f"dense: expected a model that predicts the next token, got {type(dense).__name__}")
+    if predicts_text(dense, find_adapter(dense)) != predicts_text(model, adapter):
+        what = "the next token" if predicts_text(model, adapter) else "tokens that are hidden"
+        raise UsageError(f"dense: expected a model that predicts {what}, got {type(dense).__name__}")
     sizes = [each.config.get_text_config().vocab_size for each in (model, dense)]
     if sizes[0] != sizes[1]:
         raise UsageError(f"dense: expected a model with the same vocabulary, of {sizes[0]} tokens, got {sizes[1]}")
@@ -123,8 +127,6 @@ def _with_text(
     text: Text,
     dense_logits: "Sequence[torch.Tensor] | None",
 ) -> Observation:
-    if dense is not None:
-        _check_comparable(model, dense)
     if not any(text.scored_tokens):
         raise UsageError("expected a window of at least two token ids: the first of each is given, not predicted")
     beside = (dense_logits or window_logits(dense, text.windows)) if dense else None
