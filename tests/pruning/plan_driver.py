@@ -24,7 +24,8 @@ from store import Store
 from tests.pruning import poisonous_methods
 from tests.pruning.shared_server import end_of, fork, share_the_fork_server
 
-run.PRELOAD = (*run.PRELOAD, "tests.pruning.poisonous_methods")
+MODELINGS = (f"transformers.models.{name}.modeling_{name}" for name in ("bloom", "gpt2", "llama", "opt"))
+run.PRELOAD = (*run.PRELOAD, *MODELINGS, "tests.pruning.poisonous_methods")
 COMMON = {
     "evaluation_windows": "2",
     "calibration_windows": "2",

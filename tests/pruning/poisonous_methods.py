@@ -9,12 +9,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import torch
-import transformers.models.bloom.modeling_bloom
-import transformers.models.gpt2.modeling_gpt2
-import transformers.models.llama.modeling_llama
-import transformers.models.opt.modeling_opt  # noqa: F401  # all once, in the warm server
-
 import pruning.api
 import pruning.experiments.plan
 from pipeline.registry import Registry
@@ -26,6 +20,8 @@ from pruning.removal.records import Method, PruningRequest, Removal
 
 
 def swallow_memory(_: PruningRequest) -> Removal:
+    import torch
+
     held = []
     while True:
         held.append(torch.ones(25_000_000))
