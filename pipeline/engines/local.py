@@ -15,7 +15,7 @@ from multiprocessing.connection import wait
 from multiprocessing.forkserver import ensure_running, set_forkserver_preload
 
 from pipeline.engines.child import Child
-from pipeline.engines.environment import without_secrets
+from pipeline.engines.environment import for_programs
 from pipeline.engines.records import Argument, Limits, Outcome, Task, Value
 
 
@@ -76,7 +76,7 @@ def start_server(preload: Sequence[str]) -> None:
     Ctrl-C goes to the whole process group, but it is the parent's to handle. `preload` names modules to import at once.
     """
     set_forkserver_preload(["pipeline.engines.resting", *preload])
-    with without_secrets():
+    with for_programs({}):  # the server skips, without a word, what it cannot import
         resource_tracker.ensure_running()  # the server starts it otherwise, and its start unblocks Ctrl-C again
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:

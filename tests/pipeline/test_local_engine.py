@@ -72,6 +72,20 @@ def test_children_look_for_the_garbage_that_their_server_leaves() -> None:
     assert outcome.value == (True, True, True)
 
 
+def test_the_server_finds_what_it_is_to_import_from_any_folder(tmp_path: Path) -> None:
+    places = [str(ROOT), str(Path(__file__).parent)]
+    code = f"""
+import sys
+sys.path[:0] = {places}
+from engine_tasks import garbage_and_imports
+from pipeline.engines import Limits, Task, run_tasks
+(outcome,) = run_tasks(garbage_and_imports, [Task("", None)], workers=1, limits=Limits(500_000_000, 20))
+print(outcome.value)
+"""
+    answer = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert answer.stdout == "(True, True, True)\n", answer.stderr
+
+
 def test_a_process_is_used_as_often_as_allowed() -> None:
     tasks = [Task(str(number), None) for number in range(4)]
     once = Limits(ROOMY.memory_bytes, ROOMY.seconds, tasks_per_process=1)
