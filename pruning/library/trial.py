@@ -73,7 +73,7 @@ def _pruned_trials(
 ) -> Iterator[Trial]:
     for method in [METHODS[name] for name in dict.fromkeys(methods)]:
         drawn = method.random or (method.calibrated and calibration.drawn)
-        for ratio in ratios_of(method, [*dict.fromkeys(ratios)]):
+        for ratio in ratios_of(method, ratios):
             yield from (Trial(method.name, method.scope, ratio, seed) for seed in range(seeds if drawn else 1))
 
 
